@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import keras
+import numpy as np
 
 from src.base import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "bfloat16"]
+
+INITIALIZATION = 1
+"""Sets the weights' seeds apart from others that derive from the same number."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +33,24 @@ class CNNConfig:
     dropout: float = 0.5
 
     def scaled(self, factor: float) -> CNNConfig:
-        """The same network with every width multiplied by `factor` (image side / 28 in the paper).
+        """The same network with every width multiplied by `factor`, rounded (image side / 28 in the paper).
 
         Raises:
-            InputError: a width would not be a positive whole number.
+            InputError: a width would fall below one.
         """
-        widths = [width * factor for width in (*self.filters, self.units)]
-        if any(width < 1 or width != int(width) for width in widths):
-            raise InputError(f"width factor {factor}: gives widths {widths}; each must be a positive whole number.")
-        first, second, units = (int(width) for width in widths)
+        first, second, units = (round(width * factor) for width in (*self.filters, self.units))
+        if min(first, second, units) < 1:
+            raise InputError(f"width factor {factor}: a layer would have no units; take a larger factor.")
         return CNNConfig((first, second), units, self.dropout)
 
 
 def build_cnn(
-    config: CNNConfig, input_shape: tuple[int, int, int], num_classes: int, precision: str = "float32"
+    config: CNNConfig,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    seed: int = 0,
+    precision: Precision = "float32",
 ) -> keras.Model:
     """Two 3x3 convolutions, dropout and two dense layers (Nissan 2023, Figure 2), emitting logits.
 
@@ -45,22 +58,28 @@ def build_cnn(
         config: the widths.
         input_shape: (height, width, channels); images are float32 in [0, 1].
         num_classes: the number of logits.
-        precision: "float32" or "bfloat16" (activations; weights and logits stay float32).
+        seed: of the initial weights (Glorot uniform).
+        precision: of the activations; weights and logits stay float32.
 
     Returns:
         A Keras model, (batch, height, width, channels) float32 -> (batch, num_classes) float32 logits.
     """
+    import keras  # here, so that a table can read the widths without loading TensorFlow
+
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     layers = keras.layers
+    # An initializer with a fixed seed gives every tensor of one shape the same values, so each layer has its own.
+    seeds = [int(word) for word in np.random.SeedSequence([seed, INITIALIZATION]).generate_state(4) >> 1]
+    first, second, hidden, last = (keras.initializers.GlorotUniform(word) for word in seeds)
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            layers.Conv2D(config.filters[0], 3, padding="same", activation="relu", dtype=policy),
-            layers.Conv2D(config.filters[1], 3, padding="same", activation="relu", dtype=policy),
+            layers.Conv2D(config.filters[0], 3, padding="same", activation="relu", kernel_initializer=first, dtype=policy),
+            layers.Conv2D(config.filters[1], 3, padding="same", activation="relu", kernel_initializer=second, dtype=policy),
             layers.Dropout(config.dropout, dtype=policy),
             layers.Flatten(dtype=policy),
-            layers.Dense(config.units, activation="relu", dtype=policy),
-            layers.Dense(num_classes, dtype="float32"),
+            layers.Dense(config.units, activation="relu", kernel_initializer=hidden, dtype=policy),
+            layers.Dense(num_classes, kernel_initializer=last, dtype="float32"),
         ],
         name="cnn",
     )

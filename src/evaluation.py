@@ -1,0 +1,115 @@
+"""A trained network and its smoothed classifier on images: one row per image and condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from src.attacks.fgsm import FGSM
+from src.base import LabeledImages
+from src.conditions import Attack, Condition, Smoothing, missing_images
+from src.records import Records
+from src.smoothing.classifier import SmoothedClassifier, check_emits_logits
+
+BLOCK = 100
+"""Images evaluated together, and all that an interruption can cost."""
+
+
+class Evaluator:
+    """A network, its smoothed classifier and the attacks on it, compiled once for all conditions.
+
+    Args:
+        network: emits logits for float32 images in [0, 1].
+        seed: of the noise.
+    """
+
+    def __init__(self, network: keras.Model, seed: int) -> None:
+        check_emits_logits(network)
+        self._network = network
+        self._smoothed = SmoothedClassifier(network, sigma=0.0, seed=seed)
+        self._attacks: dict[str, FGSM] = {}
+        shape = tuple(network.input_shape[1:])
+        self._forward = tf.function(
+            lambda images: network(images, training=False),
+            input_signature=[tf.TensorSpec([BLOCK, *shape], tf.float32)],
+        )
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """(batch, classes) float32, computed in padded blocks so that an image's do not depend on the batch."""
+        blocks = []
+        for start in range(0, len(images), BLOCK):
+            block = images[start : start + BLOCK]
+            padding = [(0, BLOCK - len(block))] + [(0, 0)] * (images.ndim - 1)
+            blocks.append(self._forward(tf.constant(np.pad(block, padding))).numpy()[: len(block)])
+        return np.concatenate(blocks)
+
+    def attacked(self, images: np.ndarray, labels: np.ndarray, attack: Attack | None) -> np.ndarray:
+        """The images themselves, or adversarial ones for the network."""
+        if attack is None:
+            return images
+        if attack.output not in self._attacks:
+            self._attacks[attack.output] = FGSM(self._network, attack.output)
+        return self._attacks[attack.output](images, labels, attack.epsilon)
+
+    def classify(
+        self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, smoothing: Smoothing | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions and losses, both (batch,).
+
+        The network's loss is the cross-entropy of its logits; the smoothed classifier's is -log of the mean softmax
+        over the draws, clipped to [1e-7, 1 - 1e-7] as in the paper author's code.
+        """
+        if smoothing is None:
+            logits = self.logits(images)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy()
+            return logits.argmax(axis=1), losses
+        votes = self._smoothed.with_sigma(smoothing.sigma).vote(images, smoothing.n, indices)
+        likelihoods = votes.probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        return votes.prediction, -np.log(np.clip(likelihoods, 1e-7, 1 - 1e-7))
+
+
+def evaluate(
+    evaluator: Evaluator,
+    trial_key: str,
+    data: LabeledImages,
+    conditions: Sequence[Condition],
+    records: Records,
+    advance: Callable[[int], None],
+) -> None:
+    """Append to `records` what is missing of `conditions` x `data`, block by block.
+
+    Args:
+        evaluator: of the trial's network.
+        trial_key: for the `trial` column.
+        data: the images.
+        conditions: those with the same attack share its adversarial images.
+        records: of the trial.
+        advance: called with the number of (image, condition) pairs done.
+
+    Raises:
+        InputError: a records file is damaged.
+        StorageError: the records can't be written; blocks appended before are kept.
+    """
+    known = records.load()
+    for attack in dict.fromkeys(condition.attack for condition in conditions):
+        group = [condition for condition in conditions if condition.attack == attack]
+        missing = {condition: missing_images(known, condition, data.indices) for condition in group}
+        positions = np.unique(np.concatenate(list(missing.values())))
+        for start in range(0, len(positions), BLOCK):
+            block = data.take(positions[start : start + BLOCK])
+            images = evaluator.attacked(block.as_float(), block.labels, attack)
+            frames = []
+            for condition in group:
+                wanted = np.flatnonzero(np.isin(positions[start : start + BLOCK], missing[condition]))
+                if len(wanted) == 0:
+                    continue
+                labels, indices = block.labels[wanted], block.indices[wanted]
+                predictions, losses = evaluator.classify(images[wanted], labels, indices, condition.smoothing)
+                rows = {"trial": trial_key, **condition.columns(), "image": indices, "label": labels}
+                frames.append(pd.DataFrame({**rows, "prediction": predictions, "loss": losses}))
+            records.append(pd.concat(frames, ignore_index=True))
+            advance(sum(map(len, frames)))

@@ -1,0 +1,119 @@
+"""The study's networks: what identifies each, the images it sees, and its training or loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from src.architectures.cnn import CNNConfig, Precision, build_cnn
+from src.base import LabeledImages
+from src.datasets.esrgan import handle_identity
+from src.datasets.mnist import Mnist
+from src.datasets.resolution import at_resolution
+from src.studies.resolution.config import SPLIT_SEED, STUDY, TRAIN_SPLIT, Profile, Protocol, Variant
+from src.training.trainer import TrainingConfig, cross_entropy, train
+from src.trials import Trial, TrialFolder
+
+NUM_CLASSES = 10
+
+TRAINING_NOISE = 4
+"""Sets the seed of the training noise apart from others that derive from the same number."""
+
+
+def resolution_trial(
+    profile: Profile, protocol: Protocol, variant: Variant, seed: int, precision: Precision, esrgan: str | None
+) -> Trial:
+    """The trial that trains `variant` under `protocol` in `profile`, from `seed`."""
+    config = TrainingConfig(profile.epochs)
+    network = variant.network(profile.width_scale)
+    resolution = protocol.resolution(variant)
+    training = {
+        "filters": list(network.filters),
+        "units": network.units,
+        "dropout": network.dropout,
+        "side": resolution.side,
+        "resized_by": resolution.method,
+        "train_split": protocol.train_split,
+        "train_images": number_of_training_images(profile, protocol),
+        "train_noise": protocol.train_noise,
+        "passes": protocol.passes,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+    }
+    if resolution.method == "esrgan":
+        training["esrgan"] = handle_identity(esrgan)
+    return Trial(STUDY, protocol.name, variant.name, "cross_entropy", seed, precision, training)
+
+
+def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
+    """How many distinct images train a network."""
+    available = TRAIN_SPLIT if protocol.train_split == "larger" else 60_000 - TRAIN_SPLIT
+    return min(profile.train_images, available)
+
+
+def training_images(
+    mnist: Mnist, profile: Profile, protocol: Protocol, variant: Variant, seed: int, cache: Path, esrgan: str | None
+) -> LabeledImages:
+    """The images of one epoch, before shuffling: resized, noised as the protocol says, repeated `passes` times."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(mnist.train))
+    part = order[:TRAIN_SPLIT] if protocol.train_split == "larger" else order[TRAIN_SPLIT:]
+    source = mnist.train.take(part[: number_of_training_images(profile, protocol)])
+    images = at_resolution(source, "train", protocol.resolution(variant), cache, esrgan)
+    if protocol.train_noise > 0:
+        images = _with_stored_noise(images, protocol.train_noise, seed)
+    return images.take(np.tile(np.arange(len(images)), protocol.passes))
+
+
+def _with_stored_noise(images: LabeledImages, sigma: float, seed: int) -> LabeledImages:
+    """Gaussian noise as the author's notebook stores it: added once, clipped, rounded to uint8."""
+    noisy = np.empty_like(images.images)
+    for place, index in enumerate(images.indices):
+        # By image, so that memory stays small and an image's noise does not depend on which others are there.
+        noise = np.random.default_rng([seed, TRAINING_NOISE, int(index)]).standard_normal(images.images.shape[1:])
+        noisy[place] = np.rint(255 * np.clip(images.images[place] / 255 + sigma * noise, 0, 1))
+    return LabeledImages(noisy, images.labels, images.indices)
+
+
+def test_images(
+    mnist: Mnist, count: int, protocol: Protocol, variant: Variant, cache: Path, esrgan: str | None
+) -> LabeledImages:
+    """The first `count` images of the shuffled test set; a smaller count is a part of a larger one."""
+    source = mnist.test.take(test_order()[:count])
+    return at_resolution(source, "test", protocol.resolution(variant), cache, esrgan)
+
+
+def test_order() -> np.ndarray:
+    """The fixed order in which test images are taken: indices, (10000,) int64."""
+    return np.random.default_rng([SPLIT_SEED, 1]).permutation(10_000)
+
+
+def build(trial: Trial) -> keras.Model:
+    """The trial's network with its initial weights."""
+    settings = trial.training
+    config = CNNConfig(tuple(settings["filters"]), settings["units"], settings["dropout"])
+    shape = (settings["side"], settings["side"], 1)
+    return build_cnn(config, shape, NUM_CLASSES, seed=trial.seed, precision=trial.precision)
+
+
+def train_network(trial: Trial, images: LabeledImages, folder: TrialFolder) -> keras.Model:
+    """Train the trial's network on `training_images`, going on from its last epoch where there is one."""
+    folder.begin(trial)
+    network = build(trial)
+    settings = trial.training
+    config = TrainingConfig(settings["epochs"], settings["batch_size"])
+    train(network, images, cross_entropy, config, trial.seed, folder, f"Training {trial.variant} ({trial.protocol})")
+    return network
+
+
+def load_network(trial: Trial, folder: TrialFolder) -> keras.Model:
+    """The trial's trained network.
+
+    Raises:
+        InputError: its files are damaged or not this trial's.
+    """
+    folder.begin(trial)
+    network = build(trial)
+    network.set_weights(folder.load_weights())
+    return network

@@ -1,0 +1,149 @@
+"""One training loop: a compiled step that takes a loss, and a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from src.base import LabeledImages
+from src.files import write_text
+from src.progress import stage
+from src.training.checkpoints import load_checkpoint, save_checkpoint
+from src.trials import TrialFolder
+
+Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""(network, images, labels) -> (scalar loss, logits of the images); images are float32 in [0, 1]."""
+
+SHUFFLING, DROPOUT = 2, 3
+"""Set seeds that derive from one number apart."""
+
+
+class TrainingError(RuntimeError):
+    """Training went wrong in a way that more epochs won't mend."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and in what portions; the optimizer is Adam at Keras's default learning rate, as in the paper."""
+
+    epochs: int = 10
+    batch_size: int = 32
+
+
+def cross_entropy(network: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sparse categorical cross-entropy from logits, mean over the images."""
+    logits = network(images, training=True)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)), logits
+
+
+def train(
+    network: keras.Model,
+    data: LabeledImages,
+    loss: Loss,
+    config: TrainingConfig,
+    seed: int,
+    folder: TrialFolder,
+    description: str,
+) -> None:
+    """Train `network` in place, resuming from the folder's checkpoint, and mark the trial complete.
+
+    A checkpoint holds weights, optimizer state and history; shuffling and dropout are seeded from
+    (seed, epoch): so a training killed at any moment and resumed ends in the same weights as an unbroken one.
+
+    Args:
+        network: emits logits for float32 images in [0, 1].
+        data: uint8 training images.
+        loss: what to minimise.
+        config: epochs and batch size.
+        seed: of shuffling and dropout.
+        folder: of the trial; `begin` has been called.
+        description: for the progress bar.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        InputError: the checkpoint is damaged.
+        StorageError: the folder can't be written.
+    """
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(network.trainable_variables)
+    history = load_checkpoint(folder, network, optimizer) if folder.checkpoint.exists() else []
+    step = _compiled_step(network, optimizer, loss)
+    batches = -(-len(data) // config.batch_size)
+    with stage(description, total=(config.epochs - len(history)) * batches, unit="steps") as advance:
+        for epoch in range(len(history) + 1, config.epochs + 1):
+            history.append(_train_epoch(network, data, config.batch_size, step, seed, epoch, advance))
+            save_checkpoint(folder, network, optimizer, history)
+            write_text(folder.history, pd.DataFrame(history).to_csv(index=False, float_format="%.6g"))
+    packages = ("tensorflow", "keras", "numpy")
+    folder.complete(
+        network.get_weights(),
+        {
+            "parameters": network.count_params(),
+            "seconds": round(sum(row["seconds"] for row in history), 1),
+            "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
+            "versions": {name: version(name) for name in packages},
+        },
+    )
+
+
+def _compiled_step(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    shape = (None, *network.input_shape[1:])
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([None], tf.int64)])
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value, logits = loss(network, tf.cast(images, tf.float32) / 255.0, labels)
+        variables = network.trainable_variables
+        optimizer.apply(tape.gradient(value, variables), variables)
+        correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=-1) == labels, tf.int64))
+        return value, correct
+
+    return step
+
+
+def _train_epoch(
+    network: keras.Model,
+    data: LabeledImages,
+    batch_size: int,
+    step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    seed: int,
+    epoch: int,
+    advance: Callable[[int], None],
+) -> dict[str, float]:
+    start = time.monotonic()
+    _seed_dropout(network, seed, epoch)
+    order = np.random.default_rng([seed, SHUFFLING, epoch]).permutation(len(data))
+    total_loss, total_correct = 0.0, 0
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        value, correct = step(tf.constant(data.images[batch]), tf.constant(data.labels[batch]))
+        if not np.isfinite(float(value)):
+            raise TrainingError(
+                f"the loss is {float(value)} at epoch {epoch}, image {first} of {len(order)}. The last checkpoint "
+                "is from before it: look at the training images, or train at --precision float32."
+            )
+        total_loss += float(value) * len(batch)
+        total_correct += int(correct)
+        advance(1)
+    return {
+        "epoch": epoch,
+        "loss": total_loss / len(order),
+        "accuracy": total_correct / len(order),
+        "seconds": round(time.monotonic() - start, 2),
+    }
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            state = np.random.SeedSequence([seed, DROPOUT, epoch, place]).generate_state(2)
+            layer.seed_generator.state.assign(state)

@@ -1,0 +1,166 @@
+"""A trial: one network trained one way from one seed, and the folder in which it lives.
+
+The configuration is written first and the completion marker last, both atomically: what is complete is
+not run again, what is interrupted goes on from its last epoch, what does not match is another trial.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.base import InputError
+from src.files import sha256, verify_sha256, write_atomically, write_text
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What identifies a trained network.
+
+    Attributes:
+        study, protocol, variant: whose network it is.
+        recipe: the loss it is trained with.
+        seed: of initial weights, order of images, dropout and training noise.
+        precision: of the activations, "float32" or "bfloat16".
+        training: everything else that shapes the weights, as JSON values.
+    """
+
+    study: str
+    protocol: str
+    variant: str
+    recipe: str
+    seed: int
+    precision: str
+    training: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as JSON values."""
+        return {
+            "study": self.study,
+            "protocol": self.protocol,
+            "variant": self.variant,
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "precision": self.precision,
+            "training": dict(self.training),
+        }
+
+    @property
+    def key(self) -> str:
+        """A readable name that ends in a hash of the whole configuration."""
+        digest = hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        variant = self.variant.lower().replace(" ", "-")
+        return f"{self.protocol}-{variant}-seed{self.seed}-{digest[:10]}"
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """Where a trial keeps its configuration, checkpoint, history, weights and completion marker."""
+
+    path: Path
+
+    @property
+    def configuration(self) -> Path:
+        return self.path / "trial.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.npz"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.npz"
+
+    @property
+    def marker(self) -> Path:
+        return self.path / "complete.json"
+
+    def begin(self, trial: Trial) -> None:
+        """Write the configuration, or check that the one that is there is this trial's.
+
+        Raises:
+            InputError: the folder holds something else.
+            StorageError: the folder can't be written.
+        """
+        text = json.dumps(trial.as_dict(), indent=2, sort_keys=True) + "\n"
+        if not self.configuration.exists():
+            write_text(self.configuration, text)
+        elif self.configuration.read_text() != text:
+            raise InputError(
+                f"{self.configuration} does not describe the trial its folder is named for. "
+                f"Move the folder {self.path} away and run again: the network is trained anew."
+            )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether training has ended."""
+        return self.marker.exists()
+
+    def complete(self, weights: Sequence[np.ndarray], facts: Mapping[str, Any]) -> None:
+        """Write the weights and, last, the completion marker with their hash; drop the checkpoint.
+
+        Args:
+            weights: the network's arrays, in its own order.
+            facts: what else is worth recording (parameters, seconds, versions), as JSON values.
+        """
+        save_arrays(self.weights, {f"{place:03d}": array for place, array in enumerate(weights)})
+        facts = {"weights_sha256": sha256(self.weights), **facts}
+        write_text(self.marker, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+        self.checkpoint.unlink(missing_ok=True)
+
+    @property
+    def _remedy(self) -> str:
+        return f"Delete the folder {self.path} and run again: only this network is trained anew."
+
+    def facts(self) -> dict[str, Any]:
+        """What `complete` recorded.
+
+        Raises:
+            InputError: the marker can't be read.
+        """
+        try:
+            return dict(json.loads(self.marker.read_text()))
+        except ValueError as error:
+            raise InputError(f"{self.marker} is damaged ({error}). {self._remedy}") from error
+
+    def load_weights(self) -> list[np.ndarray]:
+        """The trained network's arrays, checked against the marker's hash.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        expected = self.facts().get("weights_sha256", "")
+        if not self.weights.exists():
+            raise InputError(f"{self.weights} is missing. {self._remedy}")
+        verify_sha256(self.weights, expected, self._remedy)
+        arrays = load_arrays(self.weights, self._remedy)
+        return [arrays[name] for name in sorted(arrays)]
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to an npz, atomically."""
+    write_atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def load_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
+    """Named arrays from an npz; every member's checksum is verified, nothing is unpickled.
+
+    Raises:
+        InputError: the file is truncated or damaged; the message ends in `remedy`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({error}). {remedy}") from error
