@@ -36,7 +36,9 @@ class FGSM:
             logits = network(images, training=False)
             return tf.nn.softmax(logits) if output == "softmax" else logits
 
-        self._model = foolbox.TensorFlowModel(attacked, bounds=(bounds.lower, bounds.upper))
+        # Named, because Foolbox would look for a GPU by a deprecated function that warns.
+        device = "/GPU:0" if tf.config.list_physical_devices("GPU") else "/CPU:0"
+        self._model = foolbox.TensorFlowModel(attacked, (bounds.lower, bounds.upper), device=device)
         self._attack = foolbox.attacks.LinfFastGradientAttack(random_start=False)
 
     def __call__(self, images: np.ndarray, labels: np.ndarray, epsilon: float) -> np.ndarray:

@@ -2,8 +2,8 @@
 
     python -m src.datasets.esrgan_port PACKAGE_FOLDER OUT_FOLDER
 
-PACKAGE_FOLDER is the unpacked package (the folder that holds package.json). Its network `gans` is a tfjs layers-model,
-a Keras graph in JSON, with weights of one byte each. The SavedModel keeps those bytes, and dequantises them in its graph.
+PACKAGE_FOLDER is the unpacked package, with package.json in it. Its network `gans` is a tfjs layers-model: a Keras
+graph in JSON, and weights of one byte each. The SavedModel keeps those bytes and dequantises them in its graph.
 """
 
 from __future__ import annotations
@@ -42,17 +42,16 @@ def _dequantize(blob: tf.Tensor, manifest: Sequence[dict[str, Any]]) -> dict[str
     """The float32 weights by name: value = byte * scale + minimum, as tfjs reads them."""
     import tensorflow as tf
 
-    sizes = [math.prod(entry["shape"]) for entry in manifest]
     weights = {}
-    for entry, part in zip(manifest, tf.split(blob, sizes), strict=True):
+    for entry, part in zip(manifest, tf.split(blob, [math.prod(entry["shape"]) for entry in manifest]), strict=True):
         scale, minimum = entry["quantization"]["scale"], entry["quantization"]["min"]
         values = tf.cast(part, tf.float32) * tf.constant(scale, tf.float32) + tf.constant(minimum, tf.float32)
         weights[entry["name"]] = tf.reshape(values, entry["shape"])
     return weights
 
 
-def _require(config: dict[str, Any], **expected: object) -> None:
-    for key, value in expected.items():
+def _require(config: dict[str, Any], **known: object) -> None:
+    for key, value in known.items():
         if config[key] != value:
             raise InputError(f"layer {config['name']}: {key} is {config[key]!r}; this port knows only {value!r}.")
 
@@ -109,7 +108,7 @@ LAYERS: dict[str, Apply] = {
 
 def _evaluate(graph: dict[str, Any], image: tf.Tensor, weights: Weights) -> tf.Tensor:
     """The output of a Keras graph whose layers come in topological order, with one input and one output."""
-    (input_name, _, _), (output_name, _, _) = graph["input_layers"][0], graph["output_layers"][0]
+    input_name, output_name = graph["input_layers"][0][0], graph["output_layers"][0][0]
     values = {input_name: image}
     for layer in graph["layers"]:
         name = layer["name"]
@@ -130,7 +129,7 @@ def write_saved_model(model: dict[str, Any], blob: bytes, folder: Path) -> None:
     Args:
         model: the parsed model.json.
         blob: the weights, one byte each, in the manifest's order.
-        folder: where the SavedModel goes; created if absent.
+        folder: where it goes; created if absent.
 
     Raises:
         InputError: a layer or a setting that this port doesn't know, or bytes that don't fit the manifest.
@@ -139,8 +138,6 @@ def write_saved_model(model: dict[str, Any], blob: bytes, folder: Path) -> None:
     import tensorflow as tf
 
     manifest = [entry for group in model["weightsManifest"] for entry in group["weights"]]
-    if any(entry.get("quantization", {}).get("dtype") != "uint8" for entry in manifest):
-        raise InputError("model.json: every weight must be quantised to uint8.")
     if sum(math.prod(entry["shape"]) for entry in manifest) != len(blob):
         raise InputError(f"{BLOB} has {len(blob)} bytes, which is not the number of weights in model.json.")
     graph = model["modelTopology"]["model_config"]["config"]
@@ -160,6 +157,8 @@ def write_saved_model(model: dict[str, Any], blob: bytes, folder: Path) -> None:
         manifest_file.write_text(json.dumps(manifest, indent=0) + "\n", encoding="utf-8")
         folder.mkdir(parents=True, exist_ok=True)
         tf.saved_model.save(Esrgan(manifest_file), str(folder))
+        # It carries a random id, the one thing that would differ from port to port; loading does without it.
+        (folder / "fingerprint.pb").unlink()
 
 
 def port(package: Path, folder: Path) -> None:
@@ -172,7 +171,7 @@ def port(package: Path, folder: Path) -> None:
     source = package / "models" / "gans"
     for path in (*(source / name for name in SOURCE_SHA256), package / "LICENSE"):
         if not path.is_file():
-            raise InputError(f"{path} is missing: name the folder of the unpacked package, the one with package.json.")
+            raise InputError(f"{path} is missing: name the folder of the unpacked package.")
     for name, expected in SOURCE_SHA256.items():
         verify_sha256(source / name, expected, "Unpack @upscalerjs/esrgan-legacy 1.0.0 again.")
     model = json.loads((source / "model.json").read_text(encoding="utf-8"))

@@ -19,6 +19,10 @@ SPLIT_SEED = 2023
 TRAIN_SPLIT, SUBSET = 48_000, 12_000
 """The author splits the 60,000 training images 80 : 20 and then trains on the smaller part."""
 
+BATCH_SIZE = 32
+
+NUM_CLASSES = 10
+
 
 @dataclass(frozen=True)
 class Variant:

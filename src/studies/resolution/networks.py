@@ -1,4 +1,4 @@
-"""The study's networks: what identifies each, the images it sees, and its training or loading."""
+"""The study's networks: the images each sees, and its training or loading."""
 
 from __future__ import annotations
 
@@ -7,57 +7,24 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.architectures.cnn import CNNConfig, Precision, build_cnn
+from src.architectures.cnn import CNNConfig, build_cnn
 from src.base import LabeledImages
-from src.datasets.esrgan import handle_identity
 from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
-from src.studies.resolution.config import SPLIT_SEED, STUDY, TRAIN_SPLIT, Profile, Protocol, Variant
+from src.studies.resolution.config import NUM_CLASSES, TRAIN_SPLIT, Profile, Protocol, Variant
+from src.studies.resolution.plan import number_of_training_images, test_order, train_order
 from src.training.trainer import TrainingConfig, cross_entropy, train
 from src.trials import Trial, TrialFolder
 
-NUM_CLASSES = 10
-
 TRAINING_NOISE = 4
 """Sets the seed of the training noise apart from others that derive from the same number."""
-
-
-def resolution_trial(
-    profile: Profile, protocol: Protocol, variant: Variant, seed: int, precision: Precision, esrgan: str | None
-) -> Trial:
-    """The trial that trains `variant` under `protocol` in `profile`, from `seed`."""
-    config = TrainingConfig(profile.epochs)
-    network = variant.network(profile.width_scale)
-    resolution = protocol.resolution(variant)
-    training = {
-        "filters": list(network.filters),
-        "units": network.units,
-        "dropout": network.dropout,
-        "side": resolution.side,
-        "resized_by": resolution.method,
-        "train_split": protocol.train_split,
-        "train_images": number_of_training_images(profile, protocol),
-        "train_noise": protocol.train_noise,
-        "passes": protocol.passes,
-        "epochs": config.epochs,
-        "batch_size": config.batch_size,
-    }
-    if resolution.method == "esrgan":
-        training["esrgan"] = handle_identity(esrgan)
-    return Trial(STUDY, protocol.name, variant.name, "cross_entropy", seed, precision, training)
-
-
-def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
-    """How many distinct images train a network."""
-    available = TRAIN_SPLIT if protocol.train_split == "larger" else 60_000 - TRAIN_SPLIT
-    return min(profile.train_images, available)
 
 
 def training_images(
     mnist: Mnist, profile: Profile, protocol: Protocol, variant: Variant, seed: int, cache: Path, esrgan: str | None
 ) -> LabeledImages:
     """The images of one epoch, before shuffling: resized, noised as the protocol says, repeated `passes` times."""
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(mnist.train))
+    order = train_order()
     part = order[:TRAIN_SPLIT] if protocol.train_split == "larger" else order[TRAIN_SPLIT:]
     source = mnist.train.take(part[: number_of_training_images(profile, protocol)])
     images = at_resolution(source, "train", protocol.resolution(variant), cache, esrgan)
@@ -82,11 +49,6 @@ def test_images(
     """The first `count` images of the shuffled test set; a smaller count is a part of a larger one."""
     source = mnist.test.take(test_order()[:count])
     return at_resolution(source, "test", protocol.resolution(variant), cache, esrgan)
-
-
-def test_order() -> np.ndarray:
-    """The fixed order in which test images are taken: indices, (10000,) int64."""
-    return np.random.default_rng([SPLIT_SEED, 1]).permutation(10_000)
 
 
 def build(trial: Trial) -> keras.Model:

@@ -1,0 +1,129 @@
+"""The command line of the studies: what to run, in which profile.
+
+    python -m src.reproduce --list
+    python -m src.reproduce --profile quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.base import InputError, StorageError
+from src.startup import check_bfloat16, start_tensorflow
+from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
+from src.studies.resolution.estimates import print_plan
+from src.studies.resolution.plan import Places, jobs
+from src.studies.resolution.run import run
+
+if TYPE_CHECKING:
+    from src.architectures.cnn import Precision
+
+ROOT = Path(__file__).resolve().parents[1]
+
+INTERRUPTED = 130
+"""The shell's exit status for Ctrl-C."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InputError(f"{message}. See python -m src.reproduce --help.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    options = _Parser(prog="python -m src.reproduce", description="Reproduce a paper: train, attack, smooth, tabulate.")
+    add = options.add_argument
+    add("--study", choices=[STUDY], default=STUDY, help="which paper (default: %(default)s)")
+    add("--profile", choices=[profile.name for profile in PROFILES],
+        help="how much: seconds, under 20 minutes, or the whole paper (default: paper with a GPU, else quick)")
+    add("--protocol", nargs="+", choices=[protocol.name for protocol in PROTOCOLS],
+        help="whose reading of the experiment (default: all that the profile has)")
+    add("--variants", nargs="+", metavar="NAME", type=_variant,
+        help=f"which networks: {', '.join(repr(variant.name) for variant in VARIANTS)} (default: the profile's)")
+    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="one trial of each network a seed (default: 0)")
+    add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
+    add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
+    add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")
+    add("--models", type=Path, default=ROOT / "models", help="trained networks (default: models/)")
+    add("--data", type=Path, default=ROOT / "data", help="mnist.npz and its cache (default: data/)")
+    add("--list", action="store_true", help="print the plan with estimates and run nothing")
+    return options
+
+
+def _variant(name: str) -> Variant:
+    for variant in VARIANTS:
+        if variant.name.lower() == name.lower():
+            return variant
+    known = ", ".join(repr(variant.name) for variant in VARIANTS)
+    raise argparse.ArgumentTypeError(f"unknown variant {name!r}; there are {known}")
+
+
+def _seed(text: str) -> int:
+    try:
+        seed = int(text)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 to {2**31 - 1}")
+    return seed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status: 0; 2 for a message about input, files or training; 130 when interrupted.
+    """
+    try:
+        return _main(parser().parse_args(arguments))
+    except (InputError, StorageError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to go on from here.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(options: argparse.Namespace) -> int:
+    places = Places(options.data, options.models, options.results)
+    profile = _profile(options.profile)
+    wanted = _wanted(profile, options.protocol, options.variants)
+    planned = jobs(profile, wanted, tuple(dict.fromkeys(options.seeds)), options.precision, options.esrgan)
+    if options.list:
+        print_plan(planned, places)
+    else:
+        run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+    return 0
+
+
+def _profile(name: str | None) -> Profile:
+    if name is not None:
+        return next(profile for profile in PROFILES if profile.name == name)
+    chosen, reason = (PAPER, "TensorFlow sees a GPU") if start_tensorflow() else (QUICK, "TensorFlow sees no GPU")
+    print(f"Profile {chosen.name}, because {reason}; --profile names another.", file=sys.stderr)
+    return chosen
+
+
+def _wanted(
+    profile: Profile, protocols: Sequence[str] | None, variants: Sequence[Variant] | None
+) -> tuple[tuple[Protocol, tuple[Variant, ...]], ...]:
+    """What the options leave of the profile's networks; naming networks also adds what the profile leaves out."""
+    return tuple(
+        (protocol, tuple(dict.fromkeys(variants)) if variants else own)
+        for protocol, own in profile.variants
+        if protocols is None or protocol.name in protocols
+    )
+
+
+def _prepare(precision: Precision) -> None:
+    gpu = start_tensorflow()
+    if precision == "bfloat16":
+        check_bfloat16(gpu)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

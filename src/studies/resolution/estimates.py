@@ -1,0 +1,104 @@
+"""The plan of a run with an estimate of each stage's time, memory and disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from src.progress import format_seconds
+from src.studies.resolution.config import NUM_CLASSES
+from src.studies.resolution.plan import Job, Places, number_of_training_images
+from src.trials import load_trials
+
+TRAINING_RATE, FORWARD_RATE = 45e9, 105e9
+"""Floating-point operations a second and core, measured with float32 on two cores with AVX-512."""
+
+ESRGAN_RATE = 12
+"""Images a second and core, likewise."""
+
+BASE_MEMORY = 1.2e9
+"""TensorFlow, MNIST and the interpreter, in bytes."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job still costs.
+
+    Attributes:
+        upscaling, training, evaluation: seconds.
+        memory: peak, in bytes.
+        disk: while training (network, optimizer and checkpoint), in bytes.
+    """
+
+    upscaling: float
+    training: float
+    evaluation: float
+    memory: float
+    disk: float
+
+
+def estimate(job: Job, places: Places) -> Estimate:
+    """What the job still costs on this machine's processor cores."""
+    network = job.variant.network(job.profile.width_scale)
+    (first, second), units, pixels = network.filters, network.units, job.variant.side**2
+    parameters = 9 * first + first + 9 * first * second + second + pixels * second * units + units
+    parameters += units * NUM_CLASSES + NUM_CLASSES
+    operations = 2 * (pixels * 9 * first * (1 + second) + pixels * second * units)
+    cores = os.cpu_count() or 1
+    images = number_of_training_images(job.profile, job.protocol)
+    trained = places.trial(job.trial).is_complete
+    training = 0.0 if trained else 3 * operations * images * job.protocol.passes * job.profile.epochs
+    classifications = sum(
+        (1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3)
+        for count, conditions in job.work
+        for condition in conditions
+        for _ in range(count)
+    )
+    evaluation = operations * classifications if job.missing(places) else 0.0
+    upscaled = (0 if trained else images) + (job.profile.test_images[-1] if evaluation else 0)
+    upscaling = upscaled / ESRGAN_RATE if job.variant.upscaler == "esrgan" else 0.0
+    chunk = 4 * 250 * pixels * (first + 3 * second)
+    return Estimate(
+        upscaling=upscaling / cores,
+        training=training / TRAINING_RATE / cores,
+        evaluation=evaluation / FORWARD_RATE / cores,
+        # Weights, gradients, two moments, and the copies that a checkpoint takes.
+        memory=BASE_MEMORY + 4 * parameters * (7 if not trained else 2) + chunk,
+        disk=4 * parameters * (1 if trained else 4),
+    )
+
+
+def print_plan(jobs: Sequence[Job], places: Places) -> None:
+    """Print each job's stages with their estimates, and the sums; runs nothing."""
+    table = Table(title=f"Study resolution, profile {jobs[0].profile.name}: what is still to do")
+    for heading in ("protocol", "network", "seed"):
+        table.add_column(heading)
+    for heading in ("upscaling", "training", "evaluation", "memory", "disk"):
+        table.add_column(heading, justify="right")
+    done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
+    estimates = []
+    upscaled: set[tuple[str, str]] = set()
+    for job in jobs:
+        finished = job.trial.key in done and job.examples(places).exists() and job.missing(places) == 0
+        costs = Estimate(0, 0, 0, 0, 0) if finished else estimate(job, places)
+        # The two ESRGAN networks of a protocol share their images.
+        shared = (job.protocol.name, job.variant.upscaler or "")
+        first = shared not in upscaled
+        upscaled.add(shared)
+        seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
+        estimates.append((sum(seconds), costs))
+        cells = ["done" if finished else format_seconds(value) if value else "-" for value in seconds]
+        sizes = [f"{costs.memory / 1e9:.1f} GB", f"{costs.disk / 1e9:.2f} GB"]
+        table.add_row(job.protocol.name, job.variant.name, str(job.trial.seed), *cells, *sizes)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"In all about {format_seconds(sum(seconds for seconds, _ in estimates))} on {os.cpu_count()} CPU cores "
+        f"(on a GPU: not measured), {max(costs.memory for _, costs in estimates) / 1e9:.1f} GB of memory and "
+        f"{sum(costs.disk for _, costs in estimates) / 1e9:.2f} GB of disk at most; nothing was run.",
+        highlight=False,
+    )

@@ -1,0 +1,95 @@
+"""One job from start to end: the network trained or loaded, then evaluated."""
+
+from __future__ import annotations
+
+import gc
+
+import keras
+import numpy as np
+
+from src.base import InputError
+from src.conditions import Attack, Smoothing
+from src.datasets.mnist import Mnist
+from src.evaluation import Evaluator, evaluate
+from src.progress import stage
+from src.studies.resolution.networks import load_network, test_images, train_network, training_images
+from src.studies.resolution.plan import Job, Places
+from src.trials import load_trials, save_arrays, save_trials
+
+EXAMPLES = 8
+"""Test images kept with their adversarial versions for the figures."""
+
+
+def execute(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
+    """Bring a job to its end: train, evaluate, and add it to the profile's table of trials.
+
+    Args:
+        job: what to do; what is complete of it is not done again.
+        places: where to read and write.
+        mnist: the images.
+        esrgan: the handle that `load_esrgan` takes.
+
+    Raises:
+        InputError: a file on disk is damaged or does not belong.
+        StorageError: something can't be written.
+        TrainingError: a loss is not finite.
+    """
+    trial_folder = places.trial(job.trial)
+    if trial_folder.is_complete:
+        network = load_network(job.trial, trial_folder)
+    else:
+        images = training_images(
+            mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan
+        )
+        network = train_network(job.trial, images, trial_folder)
+        del images
+    facts = trial_folder.facts()
+    _refuse_other_weights(job, places, str(facts["weights_sha256"]))
+    save_trials(places.profile(job.profile) / "trials.csv", [{"trial": job.trial, **facts}])
+    _evaluate(job, places, mnist, network, esrgan)
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def _refuse_other_weights(job: Job, places: Places, weights_sha256: str) -> None:
+    """Records of one training are never mixed with those of another."""
+    table = places.profile(job.profile) / "trials.csv"
+    listed = load_trials(table)
+    if job.trial.key in listed and listed[job.trial.key][1]["weights_sha256"] != weights_sha256:
+        records = job.records(places)
+        raise InputError(
+            f"{records.path} was made by another training of {job.trial.key} than the one in "
+            f"{places.trial(job.trial).path}. Move {records.path} and {table} away and run again."
+        )
+
+
+def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrgan: str | None) -> None:
+    evaluator = Evaluator(network, job.trial.seed)
+    largest = max(count for count, _ in job.work)
+    data = test_images(mnist, largest, job.protocol, job.variant, places.cache, esrgan)
+    records = job.records(places)
+    description = f"Evaluating {job.variant.name} ({job.protocol.name})"
+    with stage(description, total=job.missing(places), unit="classifications") as advance:
+        for count, conditions in job.work:
+            evaluate(evaluator, job.trial.key, data.take(slice(0, count)), conditions, records, advance)
+    records.finish()
+    shown = data.take(slice(0, EXAMPLES))
+    attack = Attack(job.protocol.attack_epsilon(job.variant), job.protocol.attacked_output)
+    clean = shown.as_float()
+    adversarial = evaluator.attacked(clean, shown.labels, attack)
+    smoothing = Smoothing(job.protocol.sigma, job.protocol.votes)
+    predictions = {
+        f"{name}_{images_name}": evaluator.classify(images, shown.labels, shown.indices, classifier)[0]
+        for name, classifier in (("cnn", None), ("rs", smoothing))
+        for images_name, images in (("clean", clean), ("adversarial", adversarial))
+    }
+    save_arrays(
+        job.examples(places),
+        {
+            "clean": shown.images,
+            "adversarial": adversarial,
+            "labels": shown.labels,
+            "epsilon": np.float64(attack.epsilon),
+            **predictions,
+        },
+    )

@@ -1,0 +1,2 @@
+FIGURES = ()
+def write_figures(folder): pass

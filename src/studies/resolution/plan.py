@@ -1,0 +1,171 @@
+"""What a run has to do: its trials, their conditions and the images, without loading TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.architectures.cnn import Precision
+from src.conditions import COLUMNS, KEY, Attack, Condition, Smoothing, missing_images
+from src.datasets.esrgan import handle_identity
+from src.records import Records
+from src.studies.resolution.config import (
+    BATCH_SIZE,
+    SPLIT_SEED,
+    STUDY,
+    SWEEP_EPSILONS,
+    SWEEP_SIGMAS,
+    TRAIN_SPLIT,
+    Profile,
+    Protocol,
+    Variant,
+)
+from src.trials import Trial, TrialFolder
+
+
+def resolution_trial(
+    profile: Profile, protocol: Protocol, variant: Variant, seed: int, precision: Precision, esrgan: str | None
+) -> Trial:
+    """The trial that trains `variant` under `protocol` in `profile`, from `seed`."""
+    network = variant.network(profile.width_scale)
+    resolution = protocol.resolution(variant)
+    training = {
+        "filters": list(network.filters),
+        "units": network.units,
+        "dropout": network.dropout,
+        "side": resolution.side,
+        "resized_by": resolution.method,
+        "train_split": protocol.train_split,
+        "train_images": number_of_training_images(profile, protocol),
+        "train_noise": protocol.train_noise,
+        "passes": protocol.passes,
+        "epochs": profile.epochs,
+        "batch_size": BATCH_SIZE,
+    }
+    if resolution.method == "esrgan":
+        training["esrgan"] = handle_identity(esrgan)
+    return Trial(STUDY, protocol.name, variant.name, "cross_entropy", seed, precision, training)
+
+
+def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
+    """How many distinct images train a network."""
+    available = TRAIN_SPLIT if protocol.train_split == "larger" else 60_000 - TRAIN_SPLIT
+    return min(profile.train_images, available)
+
+
+def train_order() -> np.ndarray:
+    """The fixed order whose head and tail are the two parts of the split: indices, (60000,) int64."""
+    return np.random.default_rng(SPLIT_SEED).permutation(60_000)
+
+
+def test_order() -> np.ndarray:
+    """The fixed order in which test images are taken: indices, (10000,) int64."""
+    return np.random.default_rng([SPLIT_SEED, 1]).permutation(10_000)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes.
+
+    Attributes:
+        data: holds mnist.npz and cache/.
+        models: holds <study>/<trial>/.
+        results: holds <study>/<profile>/.
+    """
+
+    data: Path
+    models: Path
+    results: Path
+
+    @property
+    def mnist(self) -> Path:
+        return self.data / "mnist.npz"
+
+    @property
+    def cache(self) -> Path:
+        return self.data / "cache"
+
+    def trial(self, trial: Trial) -> TrialFolder:
+        """The trial's folder."""
+        return TrialFolder(self.models / trial.study / trial.key)
+
+    def profile(self, profile: Profile) -> Path:
+        """Where the profile's tables, figures and records go."""
+        return self.results / STUDY / profile.name
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial with all that is asked of it."""
+
+    profile: Profile
+    protocol: Protocol
+    variant: Variant
+    trial: Trial
+
+    @property
+    def paper_conditions(self) -> tuple[Condition, ...]:
+        """Those of the paper's two tables: clean and attacked, network and smoothed classifier."""
+        attack = Attack(self.protocol.attack_epsilon(self.variant), self.protocol.attacked_output)
+        smoothing = Smoothing(self.protocol.sigma, self.protocol.votes)
+        return tuple(Condition(a, s) for a in (None, attack) for s in (None, smoothing))
+
+    @property
+    def sigma_conditions(self) -> tuple[Condition, ...]:
+        """Clean images: the network, then the smoothed classifier at each sigma, ascending."""
+        return (Condition(), *(Condition(None, Smoothing(sigma, self.protocol.votes)) for sigma in SWEEP_SIGMAS))
+
+    @property
+    def epsilon_conditions(self) -> tuple[Condition, ...]:
+        """The network and its smoothed classifier at each epsilon, ascending."""
+        smoothing = Smoothing(self.protocol.sigma, self.protocol.votes)
+        attacks = [Attack(epsilon, self.protocol.attacked_output) if epsilon else None for epsilon in SWEEP_EPSILONS]
+        return tuple(Condition(attack, s) for attack in attacks for s in (None, smoothing))
+
+    @property
+    def work(self) -> tuple[tuple[int, tuple[Condition, ...]], ...]:
+        """(number of test images, conditions) pairs that the records must hold."""
+        sweeps = tuple(dict.fromkeys(self.sigma_conditions + self.epsilon_conditions))
+        return ((self.profile.test_images[-1], self.paper_conditions), (self.profile.sweep_images, sweeps))
+
+    def records(self, places: Places) -> Records:
+        """The trial's records in this profile."""
+        return Records(places.profile(self.profile) / "records" / f"{self.trial.key}.csv.gz", COLUMNS, KEY)
+
+    def examples(self, places: Places) -> Path:
+        """The few images, clean and attacked, that figures show."""
+        return places.profile(self.profile) / "examples" / f"{self.trial.key}.npz"
+
+    def missing(self, places: Places) -> int:
+        """(image, condition) pairs without a record.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        records, order = self.records(places).load(), test_order()
+        total = 0
+        seen: dict[Condition, int] = {}
+        for count, conditions in self.work:
+            for condition in conditions:
+                missing = len(missing_images(records, condition, order[:count]))
+                total += max(0, missing - seen.get(condition, 0))
+                seen[condition] = max(missing, seen.get(condition, 0))
+        return total
+
+
+def jobs(
+    profile: Profile,
+    wanted: tuple[tuple[Protocol, tuple[Variant, ...]], ...],
+    seeds: tuple[int, ...],
+    precision: Precision,
+    esrgan: str | None,
+) -> list[Job]:
+    """The trials of a run, the cheapest networks first within each protocol."""
+    return [
+        Job(profile, protocol, variant, resolution_trial(profile, protocol, variant, seed, precision, esrgan))
+        for protocol, variants in wanted
+        for seed in seeds
+        for variant in sorted(variants, key=lambda variant: variant.side * variant.width_factor)
+    ]

@@ -1,0 +1,89 @@
+"""Runs the study: what is not done yet, then tables, figures and the closing table."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.base import InputError
+from src.datasets.esrgan import load_esrgan
+from src.datasets.mnist import load_mnist
+from src.files import explained_storage_errors
+from src.studies.resolution.figures import FIGURES, write_figures
+from src.studies.resolution.plan import Job, Places
+from src.studies.resolution.summary import print_summary
+from src.studies.resolution.tables import TABLES, write_tables
+from src.trials import load_trials
+
+
+def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    """Bring every job to its end and write the profile's tables and figures; do nothing where all is there.
+
+    Args:
+        jobs: of one profile.
+        places: where to read and write.
+        esrgan: the handle that `load_esrgan` takes.
+        prepare: called once, before the first work that needs TensorFlow.
+
+    Raises:
+        InputError: something given or on disk can't be used.
+        StorageError: something can't be written.
+        TrainingError: a loss is not finite.
+    """
+    profile = jobs[0].profile
+    folder = places.profile(profile)
+    outputs = [folder / name for name in (*TABLES, *(f"figures/{name}" for name in FIGURES))]
+    with locked(folder):
+        listed = set(load_trials(folder / "trials.csv"))
+        unfinished = [job for job in jobs if not is_done(job, places, listed)]
+        if unfinished:
+            _execute(unfinished, places, esrgan, prepare)
+        elif all(path.exists() for path in outputs):
+            print(f"Nothing to do: all {len(jobs)} networks of profile {profile.name} are trained and evaluated.")
+            print_summary(folder, profile)
+            return
+        write_tables(folder, profile)
+        write_figures(folder)
+    print_summary(folder, profile)
+
+
+def is_done(job: Job, places: Places, listed: set[str]) -> bool:
+    """Whether nothing of the job is missing. `listed` are the keys of the profile's table of trials."""
+    return job.trial.key in listed and job.examples(places).exists() and job.missing(places) == 0
+
+
+def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    mnist = load_mnist(places.mnist)
+    prepare()
+    if esrgan is not None and any(job.variant.upscaler == "esrgan" for job in jobs):
+        load_esrgan(esrgan)  # so that a handle that can't be loaded is known before hours of training
+
+    from src.studies.resolution.execute import execute  # here, so that a run with nothing to do needs no TensorFlow
+
+    for job in jobs:
+        execute(job, places, mnist, esrgan)
+        # After every network, so that a long run can be looked at.
+        write_tables(places.profile(job.profile), job.profile)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second run out of the folder; a killed run's lock goes with it.
+
+    Raises:
+        InputError: another run holds it.
+        StorageError: the folder can't be written.
+    """
+    with explained_storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another run is writing to {folder}. Wait for it to end, or give this one another --results."
+            ) from error
+        yield
