@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Precision = Literal["float32", "bfloat16"]
+"""Of a network's activations; weights and logits are float32."""
 
 ABSTAIN = -1
 """The prediction of a smoothed classifier that declines to answer; an error in every denominator."""

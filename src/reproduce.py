@@ -10,17 +10,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from src.base import InputError, StorageError
+from src.base import InputError, Precision, StorageError
 from src.startup import check_bfloat16, start_tensorflow
 from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
 from src.studies.resolution.estimates import print_plan
 from src.studies.resolution.plan import Places, jobs
 from src.studies.resolution.run import run
-
-if TYPE_CHECKING:
-    from src.architectures.cnn import Precision
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         help="whose reading of the experiment (default: all that the profile has)")
     add("--variants", nargs="+", metavar="NAME", type=_variant,
         help=f"which networks: {', '.join(repr(variant.name) for variant in VARIANTS)} (default: the profile's)")
-    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="one trial of each network a seed (default: 0)")
+    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="a trial of each network for each (default: 0)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
     add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")

@@ -18,7 +18,7 @@ CHATTER = re.compile(
     r"|This TensorFlow binary is optimized to use available CPU instructions"
     r"|To enable the following instructions:"
 )
-"""What TensorFlow says at every start on a machine without a GPU. Its C++ code prints some of it whatever the log level."""
+"""What TensorFlow says at every start on a machine without a GPU, some of it whatever the log level."""
 
 
 def start_tensorflow() -> bool:

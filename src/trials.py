@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.base import InputError
-from src.files import sha256, verify_sha256, write_atomically, write_text
+from src.arrays import load_arrays, save_arrays
+from src.base import InputError, Precision
+from src.files import sha256, verify_sha256, write_text
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Trial:
     variant: str
     recipe: str
     seed: int
-    precision: str
+    precision: Precision
     training: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -149,24 +149,6 @@ class TrialFolder:
         return [arrays[name] for name in sorted(arrays)]
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays to an npz, atomically."""
-    write_atomically(path, lambda file: np.savez(file, **arrays))
-
-
-def load_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
-    """Named arrays from an npz; every member's checksum is verified, nothing is unpickled.
-
-    Raises:
-        InputError: the file is truncated or damaged; the message ends in `remedy`.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged ({error}). {remedy}") from error
-
-
 def save_trials(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add trials to a table of trials; a trial that it holds already is replaced.
 
@@ -224,4 +206,4 @@ def _read_trials(path: Path) -> pd.DataFrame:
 
 
 def _damaged_table(path: Path, reason: str) -> InputError:
-    return InputError(f"{path} is damaged ({reason}). Delete it and run again: it is written anew from what is complete.")
+    return InputError(f"{path} is damaged ({reason}). Delete it and run again: it is written from what is complete.")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.base import InputError
+from src.base import InputError, Precision
 
 if TYPE_CHECKING:
     import keras
-
-Precision = Literal["float32", "bfloat16"]
 
 INITIALIZATION = 1
 """Sets the weights' seeds apart from others that derive from the same number."""

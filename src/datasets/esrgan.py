@@ -184,8 +184,7 @@ def _check_convention(name: str, output: np.ndarray) -> None:
 
 def _folder_identity(folder: Path) -> str:
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    files = [name for name in names if name.split("/")[0] in _PARTS]
-    listing = "".join(f"{sha256(folder / name)} {name}\n" for name in files)
+    listing = "".join(f"{sha256(folder / name)} {name}\n" for name in names if name.split("/")[0] in _PARTS)
     return "sha256:" + hashlib.sha256(listing.encode()).hexdigest()
 
 

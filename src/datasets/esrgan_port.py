@@ -148,7 +148,7 @@ def write_saved_model(model: dict[str, Any], blob: bytes, folder: Path) -> None:
             self.quantized = tf.Variable(np.frombuffer(blob, np.uint8), trainable=False, name="quantized")
             self.manifest = tf.saved_model.Asset(str(manifest_file))
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="image")])
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="image")], autograph=False)
         def __call__(self, image: tf.Tensor) -> tf.Tensor:
             return _evaluate(graph, image / 255.0, _dequantize(self.quantized, manifest)) * 255.0
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from src.base import InputError, LabeledImages, StorageError
+from src.arrays import load_arrays
+from src.base import InputError, LabeledImages
 from src.files import sha256
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -50,28 +49,6 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return header + array.tobytes()
 
 
-def read_arrays(path: Path, names: tuple[str, ...], remedy: str) -> dict[str, np.ndarray]:
-    """The named arrays of an npz file, each checked against its CRC; pickled ones are refused, others not read.
-
-    Raises:
-        InputError: the file is damaged, truncated or lacks an array; the message ends in `remedy`.
-        StorageError: the file can't be opened.
-    """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}.") from error
-    with file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                # Not np.load on the path: it may stop reading before zipfile has compared the CRC.
-                members = {name: io.BytesIO(archive.read(f"{name}.npy")) for name in names}
-            return {name: np.lib.format.read_array(member, allow_pickle=False) for name, member in members.items()}
-        # A damaged archive fails in zipfile, zlib, struct or NumPy, each with exceptions of its own.
-        except Exception as error:
-            raise InputError(f"{path} is damaged or not the expected file ({error}). {remedy}") from error
-
-
 def _verify_arrays(arrays: Mapping[str, np.ndarray], origin: str, remedy: str) -> None:
     for name, expected in IDX_SHA256.items():
         array = arrays[name]
@@ -84,7 +61,7 @@ def _from_file(path: Path) -> dict[str, np.ndarray]:
         f"Restore it with `git checkout {path.parent.name}/{path.name}`, "
         "or delete it so that keras.datasets downloads MNIST again."
     )
-    arrays = read_arrays(path, tuple(IDX_SHA256), remedy)
+    arrays = load_arrays(path, remedy, tuple(IDX_SHA256))
     if sha256(path) != MNIST_NPZ_SHA256:
         # The same arrays packed otherwise, such as Keras's own mnist.npz, are as good.
         _verify_arrays(arrays, str(path), remedy)

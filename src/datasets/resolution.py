@@ -13,9 +13,9 @@ import numpy as np
 import PIL
 from PIL import Image
 
+from src.arrays import load_arrays
 from src.base import InputError, LabeledImages, StorageError
 from src.datasets.esrgan import handle_identity, load_esrgan
-from src.datasets.mnist import read_arrays
 from src.files import write_atomically, write_text
 from src.progress import stage
 
@@ -145,12 +145,12 @@ def _shards(folder: Path, side: int) -> Iterator[tuple[list[bytes], Callable[[],
     """Of each shard the SHA-256 of its source images, and a function that reads its images."""
     for path in sorted(folder.glob("[0-9]*.npz")):
         remedy = f"Delete {path}; only its images are computed again."
-        sources = read_arrays(path, ("sources",), remedy)["sources"]
+        sources = load_arrays(path, remedy, ["sources"])["sources"]
         if sources.ndim != 2 or sources.shape[1] != 32 or sources.dtype != np.uint8:
             raise InputError(f"{path} is damaged: its sources are no SHA-256 digests. {remedy}")
 
         def load(path: Path = path, count: int = len(sources), remedy: str = remedy) -> np.ndarray:
-            images = read_arrays(path, ("images",), remedy)["images"]
+            images = load_arrays(path, remedy, ["images"])["images"]
             if images.shape != (count, side, side, 1) or images.dtype != np.uint8:
                 raise InputError(f"{path} is damaged: {images.dtype} images of shape {images.shape}. {remedy}")
             return images

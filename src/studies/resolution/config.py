@@ -134,7 +134,8 @@ class Profile:
         name: the profile's.
         width_scale: of every network's widths.
         train_images: at most so many of the protocol's training images.
-        epochs: of every training.
+        epochs: of the networks on images up to 28x28.
+        epochs_56: of those on 56x56, which cost 4 to 16 times as much each.
         test_images: sizes of the test sets for the paper's tables, nested, ascending.
         sweep_images: test images of the two sweeps.
         variants: the protocols with the networks that each trains.
@@ -144,9 +145,14 @@ class Profile:
     width_scale: float
     train_images: int
     epochs: int
+    epochs_56: int
     test_images: tuple[int, ...]
     sweep_images: int
     variants: tuple[tuple[Protocol, tuple[Variant, ...]], ...]
+
+    def epochs_of(self, variant: Variant) -> int:
+        """How long the variant's network is trained."""
+        return self.epochs_56 if variant.side == 56 else self.epochs
 
 
 SMOKE = Profile(
@@ -154,6 +160,7 @@ SMOKE = Profile(
     width_scale=0.25,
     train_images=256,
     epochs=2,
+    epochs_56=2,
     test_images=(100,),
     sweep_images=50,
     variants=((RELEASED, VARIANTS), (WRITTEN, (DOWNSCALED, NORMAL))),
@@ -161,11 +168,12 @@ SMOKE = Profile(
 QUICK = Profile(
     name="quick",
     width_scale=1,
-    train_images=2_400,
-    epochs=2,
+    train_images=2_000,
+    epochs=10,
+    epochs_56=2,
     test_images=(1_000,),
     sweep_images=100,
-    # `written` where it costs under a minute.
+    # `written` where a network costs under a minute.
     variants=((RELEASED, VARIANTS), (WRITTEN, (DOWNSCALED, NORMAL))),
 )
 PAPER = Profile(
@@ -173,6 +181,7 @@ PAPER = Profile(
     width_scale=1,
     train_images=TRAIN_SPLIT,
     epochs=10,
+    epochs_56=10,
     test_images=(1_000, 10_000),
     sweep_images=1_000,
     variants=((RELEASED, VARIANTS), (WRITTEN, VARIANTS)),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -51,7 +52,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     cores = os.cpu_count() or 1
     images = number_of_training_images(job.profile, job.protocol)
     trained = places.trial(job.trial).is_complete
-    training = 0.0 if trained else 3 * operations * images * job.protocol.passes * job.profile.epochs
+    training = 0.0 if trained else 3 * operations * images * job.protocol.passes * job.profile.epochs_of(job.variant)
     classifications = sum(
         (1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3)
         for count, conditions in job.work
@@ -74,16 +75,15 @@ def estimate(job: Job, places: Places) -> Estimate:
 
 def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
-    table = Table(title=f"Study resolution, profile {jobs[0].profile.name}: what is still to do")
-    for heading in ("protocol", "network", "seed"):
-        table.add_column(heading)
+    table = Table(title=f"Profile {jobs[0].profile.name}: still to do", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("network", no_wrap=True)
     for heading in ("upscaling", "training", "evaluation", "memory", "disk"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
     estimates = []
     upscaled: set[tuple[str, str]] = set()
     for job in jobs:
-        finished = job.trial.key in done and job.examples(places).exists() and job.missing(places) == 0
+        finished = job.is_done(places, done)
         costs = Estimate(0, 0, 0, 0, 0) if finished else estimate(job, places)
         # The two ESRGAN networks of a protocol share their images.
         shared = (job.protocol.name, job.variant.upscaler or "")
@@ -92,8 +92,8 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
         seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
         estimates.append((sum(seconds), costs))
         cells = ["done" if finished else format_seconds(value) if value else "-" for value in seconds]
-        sizes = [f"{costs.memory / 1e9:.1f} GB", f"{costs.disk / 1e9:.2f} GB"]
-        table.add_row(job.protocol.name, job.variant.name, str(job.trial.seed), *cells, *sizes)
+        sizes = [f"{costs.memory / 1e9:.1f} GB", f"{costs.disk / 1e9:.1f} G"]
+        table.add_row(f"{job.protocol.name} {job.variant.name} {job.trial.seed}", *cells, *sizes)
     console = Console()
     console.print(table)
     console.print(

@@ -7,6 +7,7 @@ import gc
 import keras
 import numpy as np
 
+from src.arrays import save_arrays
 from src.base import InputError
 from src.conditions import Attack, Smoothing
 from src.datasets.mnist import Mnist
@@ -14,7 +15,7 @@ from src.evaluation import Evaluator, evaluate
 from src.progress import stage
 from src.studies.resolution.networks import load_network, test_images, train_network, training_images
 from src.studies.resolution.plan import Job, Places
-from src.trials import load_trials, save_arrays, save_trials
+from src.trials import load_trials, save_trials
 
 EXAMPLES = 8
 """Test images kept with their adversarial versions for the figures."""
@@ -89,7 +90,7 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
             "clean": shown.images,
             "adversarial": adversarial,
             "labels": shown.labels,
-            "epsilon": np.float64(attack.epsilon),
+            "epsilon": np.array(attack.epsilon),
             **predictions,
         },
     )

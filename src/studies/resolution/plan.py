@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from src.architectures.cnn import Precision
+from src.base import Precision
 from src.conditions import COLUMNS, KEY, Attack, Condition, Smoothing, missing_images
 from src.datasets.esrgan import handle_identity
 from src.records import Records
@@ -41,7 +42,7 @@ def resolution_trial(
         "train_images": number_of_training_images(profile, protocol),
         "train_noise": protocol.train_noise,
         "passes": protocol.passes,
-        "epochs": profile.epochs,
+        "epochs": profile.epochs_of(variant),
         "batch_size": BATCH_SIZE,
     }
     if resolution.method == "esrgan":
@@ -153,6 +154,14 @@ class Job:
                 total += max(0, missing - seen.get(condition, 0))
                 seen[condition] = max(missing, seen.get(condition, 0))
         return total
+
+    def is_done(self, places: Places, listed: Collection[str]) -> bool:
+        """Whether nothing is missing; `listed` are the keys in the profile's table of trials.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        return self.trial.key in listed and self.examples(places).exists() and self.missing(places) == 0
 
 
 def jobs(

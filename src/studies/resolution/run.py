@@ -37,7 +37,7 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     outputs = [folder / name for name in (*TABLES, *(f"figures/{name}" for name in FIGURES))]
     with locked(folder):
         listed = set(load_trials(folder / "trials.csv"))
-        unfinished = [job for job in jobs if not is_done(job, places, listed)]
+        unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
             _execute(unfinished, places, esrgan, prepare)
         elif all(path.exists() for path in outputs):
@@ -47,11 +47,6 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
         write_tables(folder, profile)
         write_figures(folder)
     print_summary(folder, profile)
-
-
-def is_done(job: Job, places: Places, listed: set[str]) -> bool:
-    """Whether nothing of the job is missing. `listed` are the keys of the profile's table of trials."""
-    return job.trial.key in listed and job.examples(places).exists() and job.missing(places) == 0
 
 
 def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

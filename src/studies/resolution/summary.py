@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from src.studies.resolution.config import Profile
+from src.studies.resolution.config import PAPER, Profile
 
 TITLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
 HEADINGS = {"cnn_accuracy": "CNN accuracy", "cnn_loss": "CNN loss", "rs_accuracy": "RS accuracy", "rs_loss": "RS loss"}
@@ -19,14 +20,16 @@ def print_summary(folder: Path, profile: Profile) -> None:
     console = Console()
     for name, title in TITLES.items():
         cells = pd.read_csv(folder / name)
-        largest = cells[cells["test_images"] == cells["test_images"].max()]
+        images = cells["test_images"].max()
+        largest = cells[cells["test_images"] == images]
         for (protocol, seed, precision), rows in largest.groupby(["protocol", "seed", "precision"], sort=False):
-            console.print(_table(f"{title}, {protocol}, seed {seed}, {precision}: paper / ours", rows))
-    console.print("* the paper's number lies outside the 95% interval around ours (for accuracies: of the difference).")
-    if profile.epochs < 10:
+            which = f"{protocol}, seed {seed}, {precision}, {images:,} images"
+            console.print(_table(f"{title} ({which}): the paper, then ours", rows))
+    console.print("± half of the 95% interval. * The paper lies outside it (for accuracies: outside the difference's).")
+    if profile is not PAPER:
         console.print(
-            f"Profile {profile.name} trains on at most {profile.train_images:,} images for {profile.epochs} epochs: "
-            "it shows that everything works; --profile paper is what compares with the paper.",
+            f"Profile {profile.name} trains on at most {profile.train_images:,} images, at 56x56 for "
+            f"{profile.epochs_56} epochs: it shows that everything works; --profile paper compares with the paper.",
             highlight=False,
         )
     console.print(f"Tables, records and figures: {folder}", highlight=False, soft_wrap=True)
@@ -34,18 +37,19 @@ def print_summary(folder: Path, profile: Profile) -> None:
 
 def _table(title: str, rows: pd.DataFrame) -> Table:
     metrics = [metric for metric in HEADINGS if metric in set(rows["metric"])]
-    table = Table(title=title)
-    table.add_column("network")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network", no_wrap=True)
     for metric in metrics:
-        table.add_column(HEADINGS[metric], justify="right")
+        table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
     for variant, cells in rows.groupby("variant", sort=False):
         by_metric = cells.set_index("metric")
-        table.add_row(str(variant), *(_cell(by_metric.loc[metric]) for metric in metrics))
+        pairs = [_cell(by_metric.loc[metric]) for metric in metrics]
+        table.add_row(str(variant), *(paper for paper, _ in pairs))
+        table.add_row("  ours", *(ours for _, ours in pairs))
     return table
 
 
-def _cell(cell: pd.Series) -> str:
-    digits = 4 if cell.name.endswith("loss") else 3
+def _cell(cell: pd.Series) -> tuple[str, str]:
     mark = "*" if cell["paper_is"] == "outside" else " "
-    half = (cell["high"] - cell["low"]) / 2
-    return f"{cell['paper']:.{digits}f} / {cell['measured']:.{digits}f} ±{half:.{digits}f}{mark}"
+    half = f"{(cell['high'] - cell['low']) / 2:.3f}".removeprefix("0")
+    return f"{cell['paper']:.3f}{' ' * 7}", f"{cell['measured']:.3f} ±{half}{mark}"

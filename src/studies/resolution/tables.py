@@ -46,8 +46,8 @@ def write_tables(folder: Path, profile: Profile) -> None:
     tables = (
         published_table("accuracy", profile, trials),
         published_table("adversarial", profile, trials),
-        sigma_sweep(profile, trials),
-        epsilon_sweep(profile, trials),
+        sigma_sweep(trials),
+        epsilon_sweep(trials),
     )
     for name, table in zip(TABLES, tables, strict=True):
         write_text(folder / name, table.to_csv(index=False, float_format="%.6g"))
@@ -130,7 +130,7 @@ def _against(records: pd.DataFrame, quantity: str, paper: float) -> dict[str, fl
     }
 
 
-def sigma_sweep(profile: Profile, evaluated: list[tuple[Job, pd.DataFrame]]) -> pd.DataFrame:
+def sigma_sweep(evaluated: list[tuple[Job, pd.DataFrame]]) -> pd.DataFrame:
     """The network beside its smoothed classifier on clean images, a row for each trial and sigma."""
     rows = []
     for job, records in evaluated:
@@ -140,7 +140,7 @@ def sigma_sweep(profile: Profile, evaluated: list[tuple[Job, pd.DataFrame]]) -> 
     return pd.DataFrame(rows)
 
 
-def epsilon_sweep(profile: Profile, evaluated: list[tuple[Job, pd.DataFrame]]) -> pd.DataFrame:
+def epsilon_sweep(evaluated: list[tuple[Job, pd.DataFrame]]) -> pd.DataFrame:
     """The network beside its smoothed classifier under FGSM, a row for each trial and epsilon."""
     rows = []
     for job, records in evaluated:
@@ -157,10 +157,11 @@ def _side_by_side(
     cnn, rs = (_first(select(records, condition), count) for condition in (network, smoothed))
     if cnn is None or rs is None:
         return []
-    accuracies = {}
+    accuracies: dict[str, float] = {}
     for name, chosen in (("cnn", cnn), ("rs", rs)):
         interval = wilson_interval(int((chosen["label"] == chosen["prediction"]).sum()), count)
-        accuracies |= {f"{name}_accuracy": interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        parts = zip(("accuracy", "low", "high"), interval, strict=True)
+        accuracies |= {f"{name}_{part}": value for part, value in parts}
     return [
         {
             **_identity(job),
