@@ -25,6 +25,10 @@ class StorageError(OSError):
     """A file can't be read or written (read-only folder, full disk); the message says which and what to do."""
 
 
+class TrainingError(RuntimeError):
+    """Training went wrong in a way that more epochs won't mend."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """The range of valid pixel values."""

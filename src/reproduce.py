@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.base import InputError, Precision, StorageError
+from src.base import InputError, Precision, StorageError, TrainingError
 from src.startup import check_bfloat16, start_tensorflow
 from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
 from src.studies.resolution.estimates import print_plan
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         return _main(parser().parse_args(arguments))
-    except (InputError, StorageError) as error:
+    except (InputError, StorageError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from src.base import LabeledImages
+from src.base import LabeledImages, TrainingError
 from src.files import write_text
 from src.progress import stage
 from src.training.checkpoints import load_checkpoint, save_checkpoint
@@ -23,10 +23,6 @@ Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]
 
 SHUFFLING, DROPOUT = 2, 3
 """Set seeds that derive from one number apart."""
-
-
-class TrainingError(RuntimeError):
-    """Training went wrong in a way that more epochs won't mend."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def execute(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
         TrainingError: a loss is not finite.
     """
     trial_folder = places.trial(job.trial)
+    trial_folder.begin(job.trial)
     if trial_folder.is_complete:
         network = load_network(job.trial, trial_folder)
     else:

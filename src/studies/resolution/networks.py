@@ -60,8 +60,13 @@ def build(trial: Trial) -> keras.Model:
 
 
 def train_network(trial: Trial, images: LabeledImages, folder: TrialFolder) -> keras.Model:
-    """Train the trial's network on `training_images`, going on from its last epoch where there is one."""
-    folder.begin(trial)
+    """Train the trial's network on `training_images`, going on from its last epoch where there is one.
+
+    Args:
+        trial: what to train.
+        images: of one epoch.
+        folder: of the trial; `begin` has been called.
+    """
     network = build(trial)
     settings = trial.training
     config = TrainingConfig(settings["epochs"], settings["batch_size"])
@@ -73,9 +78,8 @@ def load_network(trial: Trial, folder: TrialFolder) -> keras.Model:
     """The trial's trained network.
 
     Raises:
-        InputError: its files are damaged or not this trial's.
+        InputError: its files are missing or damaged.
     """
-    folder.begin(trial)
     network = build(trial)
     network.set_weights(folder.load_weights())
     return network

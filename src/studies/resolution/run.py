@@ -34,7 +34,7 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     """
     profile = jobs[0].profile
     folder = places.profile(profile)
-    outputs = [folder / name for name in (*TABLES, *(f"figures/{name}" for name in FIGURES))]
+    outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
     with locked(folder):
         listed = set(load_trials(folder / "trials.csv"))
         unfinished = [job for job in jobs if not job.is_done(places, listed)]

@@ -1,0 +1,120 @@
+"""Figure of the paper's two tables: our accuracies beside the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from src.plotting import GREY, PAPER_MARK, SMALL, WIDTH, styled
+from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
+
+TABLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
+
+CLASSIFIERS = {"cnn_accuracy": ("CNN", -0.19), "rs_accuracy": ("RS", 0.19)}
+"""Name, and how far from the middle of a network's row its marks are."""
+
+SPREAD = 0.14
+"""Half the height over which several trials of one network are drawn."""
+
+
+@styled
+def accuracy(folder: Path) -> Figure:
+    """Accuracy of CNN and RS on clean and attacked images beside the paper's Tables 1 and 2.
+
+    A column for each protocol; ours with 95% intervals (Wilson), one mark a trial, on the largest test set
+    of the protocol.
+
+    Args:
+        folder: results/resolution/<profile>.
+
+    Raises:
+        InputError: a table is missing or can't be used.
+    """
+    tables = [read_table(folder, name, ("metric", "paper", "measured", "low", "high", "epsilon_255")) for name in TABLES]
+    tables = [table[table["metric"].isin(list(CLASSIFIERS))] for table in tables]
+    variants, protocols = variants_in(pd.concat(tables)), protocols_in(pd.concat(tables))
+    height = 1.5 + 2 * (0.55 + 0.3 * len(variants))
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    figure.suptitle("Accuracy of the six networks (CNN) and their smoothed classifiers (RS) beside the paper's")
+    panels = figure.subplots(2, len(protocols), squeeze=False, sharey=True)
+    for row, table, title in zip(panels, tables, TABLES.values(), strict=True):
+        for axes, protocol in zip(row, protocols, strict=True):
+            rows = table[table["protocol"] == protocol]
+            rows = rows[rows["test_images"] == rows["test_images"].max()]
+            _panel(axes, rows, variants, protocol)
+            axes.set_title(f"{title}, protocol {protocol}")
+    panels[0, 0].invert_yaxis()
+    remark = "The accuracy axes differ from panel to panel"
+    if all(axes.get_xlim()[0] > 0 for axes in panels.flat):
+        remark += " and do not start at 0"
+    figure.legend(handles=_legend(protocols), loc="outside lower center", ncols=3, title=f"{remark}.")
+    return figure
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str) -> None:
+    colour, marker = PROTOCOL_SERIES[protocol]
+    for metric, (_, middle) in CLASSIFIERS.items():
+        chosen = rows[rows["metric"] == metric]
+        if chosen.empty:
+            continue
+        place = chosen["variant"].map(variants.index).to_numpy()
+        # Several seeds or precisions of one network are spread, so that each is seen.
+        count = chosen.groupby("variant")["variant"].transform("size").to_numpy()
+        rank = chosen.groupby("variant").cumcount().to_numpy()
+        offset = np.where(count > 1, SPREAD * (2 * rank / np.maximum(count - 1, 1) - 1), 0)
+        y = place + middle + offset
+        measured = chosen["measured"].to_numpy()
+        errors = np.stack([measured - chosen["low"], chosen["high"] - measured]).clip(min=0)
+        axes.errorbar(
+            measured,
+            y,
+            xerr=errors,
+            fmt=marker,
+            color=colour,
+            markerfacecolor="white" if metric == "cnn_accuracy" else colour,
+            elinewidth=1,
+            label=metric,
+        )
+        published = chosen.drop_duplicates("variant")
+        places = published["variant"].map(variants.index) + middle
+        axes.plot(published["paper"], places, label=f"paper {metric}", zorder=4, **PAPER_MARK)
+    axes.set_yticks(range(len(variants)), variants)
+    axes.set_ylim(-0.55, len(variants) - 0.45)
+    axes.hlines(np.arange(len(variants) - 1) + 0.5, 0, 1, transform=axes.get_yaxis_transform(), color="#DDDDDD", lw=0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.margins(x=0.06)
+    if rows.empty:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GREY)
+        return
+    axes.set_xlabel(f"accuracy (share of {rows['test_images'].iloc[0]:,} test images)")
+    epsilons = rows.drop_duplicates("variant").set_index("variant")["epsilon_255"]
+    if epsilons.any():
+        # Beside each network its own budget: the notebook does not attack all with the same.
+        for variant, epsilon in epsilons.items():
+            axes.text(
+                1.01,
+                variants.index(str(variant)),
+                f"ε = {epsilon:.3g}/255",
+                transform=axes.get_yaxis_transform(),
+                fontsize=SMALL,
+                color=GREY,
+                va="center",
+            )
+
+
+def _legend(protocols: list[str]) -> list[Line2D]:
+    handles = []
+    for protocol in protocols:
+        colour, marker = PROTOCOL_SERIES[protocol]
+        for name, face in (("CNN", "white"), ("RS", colour)):
+            style = {"color": colour, "marker": marker, "markerfacecolor": face, "linewidth": 1}
+            handles.append(Line2D([], [], label=f"{name}, {protocol}, 95% interval", **style))
+    handles.append(Line2D([], [], label="the paper (1,000 test images)", **PAPER_MARK))
+    return handles

@@ -1,0 +1,183 @@
+"""Figures of the two sweeps: accuracy against the smoothed classifier's noise and against the attack's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from src.plotting import GREY, PAPER_MARK, SMALL, WIDTH, plain_ticks, scale_of_255, styled
+from src.studies.resolution.config import FULL_SCALE, RELEASED, UPSCALED_AI
+from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
+from src.studies.resolution.tables import reported
+
+COLUMNS = 3
+
+NEEDED = ("sigma", "sigma_255", "epsilon", "epsilon_255", "cnn_accuracy", "cnn_low", "cnn_high") + (
+    "rs_accuracy",
+    "rs_low",
+    "rs_high",
+)
+
+NOTEBOOK_SIGMA = RELEASED.sigma
+WRITTEN_SIGMA = 1.0
+"""The paper writes a noise of 255 on pixels in 0-255."""
+
+NOTEBOOK_EPSILONS = (RELEASED.epsilon, RELEASED.attack_epsilon(UPSCALED_AI))
+
+
+@styled
+def sigma_sweep(folder: Path) -> Figure:
+    """Accuracy on clean images against sigma, RS beside the CNN without noise, a panel for each network.
+
+    One line a trial, with its 95% interval (Wilson). Marked are the noise that the author's notebook adds
+    and the one that the paper writes.
+
+    Args:
+        folder: results/resolution/<profile>.
+
+    Raises:
+        InputError: sigma_sweep.csv is missing or can't be used.
+    """
+    table = read_table(folder, "sigma_sweep.csv", NEEDED)
+
+    def panel(axes: Axes, rows: pd.DataFrame, variant: str) -> None:
+        axes.set_xscale("log")
+        axes.axvline(NOTEBOOK_SIGMA, color=GREY, linestyle=":", linewidth=1)
+        axes.axvline(WRITTEN_SIGMA, color=GREY, linestyle="-.", linewidth=1)
+        for protocol, trial in _trials(rows):
+            _line(axes, trial, "sigma", "cnn", protocol, marked=False)
+            _line(axes, trial, "sigma", "rs", protocol)
+        axes.set_xlim(NOTEBOOK_SIGMA / 1.5, WRITTEN_SIGMA * 1.5)
+
+    figure = _grid(
+        table,
+        panel,
+        ticks=[0.001, 0.01, 0.1, 1],
+        ticks_255=[0.15, 1, 10, 100],
+        labels=("noise σ, pixels in [0, 1]", "noise σ, pixels in 0–255"),
+    )
+    figure.suptitle(f"Accuracy of the smoothed classifier (RS) as its noise grows, {_images(table)} clean test images")
+    handles = [_handle(protocol, name) for protocol in protocols_in(table) for name in ("cnn", "rs")]
+    handles += [
+        Line2D([], [], color=GREY, linestyle=":", label="noise in the author's notebook: 0.15 of 255"),
+        Line2D([], [], color=GREY, linestyle="-.", label="noise that the paper writes: 255 of 255"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def epsilon_sweep(folder: Path) -> Figure:
+    """Accuracy under FGSM against its budget, CNN beside RS, a panel for each network.
+
+    One line a trial, with its 95% interval (Wilson). Marked are the budgets of the author's notebook and,
+    at the budget at which it was measured, the accuracy of the paper's Table 2.
+
+    Args:
+        folder: results/resolution/<profile>.
+
+    Raises:
+        InputError: epsilon_sweep.csv is missing or can't be used.
+    """
+    table = read_table(folder, "epsilon_sweep.csv", NEEDED)
+    published = reported().query("table == 'adversarial'").drop_duplicates(["variant", "paper", "author_epsilon_255"])
+
+    def panel(axes: Axes, rows: pd.DataFrame, variant: str) -> None:
+        # The small budgets are the paper's, the large ones show where accuracy breaks down.
+        axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+        for epsilon in NOTEBOOK_EPSILONS:
+            axes.axvline(epsilon, color=GREY, linestyle=":", linewidth=1)
+        for protocol, trial in _trials(rows):
+            _line(axes, trial, "epsilon", "rs", protocol)
+            _line(axes, trial, "epsilon", "cnn", protocol)
+        paper = published[published["variant"] == variant]
+        axes.plot(paper["author_epsilon_255"] / FULL_SCALE, paper["paper"], label="paper", zorder=4, **PAPER_MARK)
+        axes.set_xlim(0, rows["epsilon"].max() * 1.03)
+
+    figure = _grid(
+        table,
+        panel,
+        ticks=[0, 0.01, 0.05, 0.1, 0.2, 0.3],
+        ticks_255=[0, 2, 10, 25, 50, 75],
+        labels=("FGSM ε, pixels in [0, 1] (root scale)", "FGSM ε, pixels in 0–255"),
+    )
+    figure.suptitle(f"Accuracy of CNN and RS as the FGSM attack grows, {_images(table)} test images")
+    handles = []
+    for protocol in protocols_in(table):
+        sigma = table.loc[table["protocol"] == protocol, "sigma_255"].iloc[0]
+        handles += [_handle(protocol, "cnn"), _handle(protocol, "rs", f" (σ = {sigma:.4g}/255)")]
+    handles += [
+        Line2D([], [], label="the paper, at its notebook's ε", **PAPER_MARK),
+        Line2D([], [], color=GREY, linestyle=":", label="ε in the author's notebook: 2 and 10 of 255"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _grid(
+    table: pd.DataFrame,
+    panel: Callable[[Axes, pd.DataFrame, str], None],
+    ticks: list[float],
+    ticks_255: list[float],
+    labels: tuple[str, str],
+) -> Figure:
+    """A panel for each network that was measured, sharing axes; scales in [0, 1] below, in 0-255 above."""
+    variants = variants_in(table)
+    columns = min(COLUMNS, len(variants))
+    rows = -(-len(variants) // columns)
+    figure = Figure(figsize=(WIDTH, 1.6 + 1.95 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for place, (axes, variant) in enumerate(zip(panels, variants, strict=False)):
+        panel(axes, table[table["variant"] == variant], variant)
+        plain_ticks(axes, ticks)
+        axes.set_title(variant, pad=4)
+        axes.grid()
+        axes.set_ylim(-0.02, 1.04)
+        if place % columns == 0:
+            axes.set_ylabel("accuracy (share of images)")
+        if place < columns:
+            scale_of_255(axes, ticks_255, labels[1])
+        if place + columns >= len(variants):
+            axes.set_xlabel(labels[0])
+            axes.tick_params(axis="x", labelbottom=True)
+    for axes in panels[len(variants) :]:
+        axes.remove()
+    return figure
+
+
+def _trials(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(protocol, rows) of each trial, in the table's order."""
+    groups = rows.groupby(["protocol", "seed", "precision"], sort=False)
+    return [(str(protocol), trial) for (protocol, _, _), trial in groups]
+
+
+def _line(axes: Axes, trial: pd.DataFrame, x: str, classifier: str, protocol: str, marked: bool = True) -> None:
+    trial = trial.sort_values(x)
+    style = _style(protocol, classifier) | ({} if marked else {"marker": ""})
+    axes.plot(trial[x], trial[f"{classifier}_accuracy"], label=f"{classifier} {protocol}", **style)
+    if marked:
+        low, high = trial[f"{classifier}_low"], trial[f"{classifier}_high"]
+        axes.fill_between(trial[x], low, high, color=style["color"], alpha=0.12, linewidth=0)
+
+
+def _style(protocol: str, classifier: str) -> dict[str, str | float]:
+    """RS solid and filled; the CNN dashed with larger open marks, to be seen where the two coincide."""
+    colour, marker = PROTOCOL_SERIES[protocol]
+    if classifier == "rs":
+        return {"color": colour, "marker": marker, "linestyle": "-", "markersize": 3}
+    return {"color": colour, "marker": marker, "linestyle": "--", "markersize": 5.5, "markerfacecolor": "none"}
+
+
+def _handle(protocol: str, classifier: str, remark: str = "") -> Line2D:
+    return Line2D([], [], label=f"{classifier.upper()}, {protocol}{remark}", **_style(protocol, classifier))
+
+
+def _images(table: pd.DataFrame) -> str:
+    """How many images the sweep used, e.g. "1,000"."""
+    return " or ".join(f"{count:,}" for count in sorted(set(table["test_images"])))

@@ -1,0 +1,168 @@
+"""Intervals: against published examples and SciPy, and that they cover as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from src.base import InputError
+from src.metrics import Interval, mean_interval, newcombe_interval, wilson_interval
+
+
+@st.composite
+def proportions(draw: st.DrawFn) -> tuple[int, int]:
+    trials = draw(st.integers(1, 2000))
+    return draw(st.integers(0, trials)), trials
+
+
+class TestWilson:
+    # The paper of Newcombe (Statistics in Medicine 17, 1998, 857-872), Table I, method 3.
+    PUBLISHED = (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    )
+
+    @pytest.mark.parametrize(("successes", "trials", "low", "high"), PUBLISHED)
+    def test_published_examples(self, successes: int, trials: int, low: float, high: float) -> None:
+        interval = wilson_interval(successes, trials)
+        assert interval.estimate == successes / trials
+        assert interval.low == pytest.approx(low, abs=5.1e-5)
+        assert interval.high == pytest.approx(high, abs=5.1e-5)
+
+    @given(proportions(), st.sampled_from([0.8, 0.95, 0.999]))
+    @settings(derandomize=True, deadline=None)
+    def test_its_ends_lie_just_z_standard_errors_from_the_estimate(
+        self, proportion: tuple[int, int], confidence: float
+    ) -> None:
+        """What defines the interval: |p - estimate| = z sqrt(p (1 - p) / n) at each end."""
+        successes, trials = proportion
+        z = stats.norm.isf((1 - confidence) / 2)
+        interval = wilson_interval(successes, trials, confidence)
+        for end in interval[1:]:
+            assert (end - interval.estimate) ** 2 == pytest.approx(z**2 * end * (1 - end) / trials, rel=1e-6, abs=1e-12)
+
+    @given(proportions())
+    @settings(derandomize=True, deadline=None)
+    def test_contains_the_estimate_and_mirrors(self, proportion: tuple[int, int]) -> None:
+        successes, trials = proportion
+        interval = wilson_interval(successes, trials)
+        assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
+        assert interval.low < interval.high
+        mirrored = wilson_interval(trials - successes, trials)
+        assert mirrored.low == pytest.approx(1 - interval.high, abs=1e-12)
+        assert mirrored.high == pytest.approx(1 - interval.low, abs=1e-12)
+
+    def test_more_confidence_is_wider_and_more_trials_narrower(self) -> None:
+        widths = [i.high - i.low for i in (wilson_interval(30, 100, c) for c in (0.8, 0.95, 0.99))]
+        assert widths == sorted(widths)
+        assert wilson_interval(300, 1000).high - wilson_interval(300, 1000).low < widths[1]
+
+    @pytest.mark.parametrize(("trials", "p"), [(100, 0.5), (1000, 0.97), (1000, 0.8)])
+    def test_covers_as_often_as_it_says(self, trials: int, p: float) -> None:
+        # Exactly, over all outcomes: the score interval's coverage oscillates about 95% by less than 1.2 points here.
+        outcomes = np.arange(trials + 1)
+        chances = stats.binom.pmf(outcomes, trials, p)
+        covered = [p in wilson_interval(int(k), trials) if q > 1e-12 else True for k, q in zip(outcomes, chances, strict=True)]
+        assert 0.938 < chances[np.array(covered)].sum() < 0.962
+
+    @pytest.mark.parametrize(("successes", "trials"), [(-1, 10), (11, 10), (0, 0), (0, -1), (1, 0)])
+    def test_refuses_what_is_no_proportion(self, successes: int, trials: int) -> None:
+        with pytest.raises(InputError, match=f"got {successes} of {trials}"):
+            wilson_interval(successes, trials)
+
+
+class TestNewcombe:
+    # The same journal, 873-890, Table II, method 10, contrasts (a) to (h).
+    PUBLISHED = (
+        (56, 70, 48, 80, 0.0524, 0.3339),
+        (9, 10, 3, 10, 0.1705, 0.8090),
+        (6, 7, 2, 7, 0.0582, 0.8062),
+        (5, 56, 0, 29, -0.0381, 0.1926),
+        (0, 10, 0, 20, -0.1611, 0.2775),
+        (0, 10, 0, 10, -0.2775, 0.2775),
+        (10, 10, 0, 20, 0.6791, 1.0),
+        (10, 10, 0, 10, 0.6075, 1.0),
+    )
+
+    @pytest.mark.parametrize(("a", "m", "b", "n", "low", "high"), PUBLISHED)
+    def test_published_examples(self, a: int, m: int, b: int, n: int, low: float, high: float) -> None:
+        interval = newcombe_interval(a, m, b, n)
+        assert interval.estimate == pytest.approx(a / m - b / n)
+        assert interval.low == pytest.approx(low, abs=5.1e-5)
+        assert interval.high == pytest.approx(high, abs=5.1e-5)
+
+    @given(proportions(), proportions())
+    @settings(derandomize=True, deadline=None)
+    def test_contains_the_estimate_and_turns_with_the_order(
+        self, one: tuple[int, int], two: tuple[int, int]
+    ) -> None:
+        interval, turned = newcombe_interval(*one, *two), newcombe_interval(*two, *one)
+        assert -1 - 1e-12 <= interval.low <= interval.estimate <= interval.high <= 1 + 1e-12
+        assert turned == pytest.approx((-interval.estimate, -interval.high, -interval.low), abs=1e-12)
+
+    def test_a_proportion_known_almost_surely_leaves_wilson_s(self) -> None:
+        one, difference = wilson_interval(30, 100), newcombe_interval(30, 100, 5 * 10**9, 10**10)
+        assert difference == pytest.approx([end - 0.5 for end in one], abs=1e-4)
+
+    def test_takes_the_confidence(self) -> None:
+        wide = newcombe_interval(56, 70, 48, 80, 0.99)
+        assert wide.low < 0.0524 < 0.3339 < wide.high
+
+    @pytest.mark.parametrize(("m", "n", "p", "q"), [(1000, 1000, 0.97, 0.95), (100, 1000, 0.6, 0.3)])
+    def test_covers_as_often_as_it_says(self, m: int, n: int, p: float, q: float) -> None:
+        # 2,000 pairs; its coverage is within a point of 95%, the count's tails at 1e-7 each: rate 2e-7 at the most.
+        random = np.random.default_rng(5)
+        pairs = zip(random.binomial(m, p, 2000), random.binomial(n, q, 2000), strict=True)
+        covered = sum(p - q in newcombe_interval(int(a), m, int(b), n) for a, b in pairs)
+        assert stats.binom.ppf(1e-7, 2000, 0.94) <= covered <= stats.binom.ppf(1 - 1e-7, 2000, 0.96)
+
+    @pytest.mark.parametrize("bad", [(11, 10, 1, 10), (1, 10, -1, 10), (1, 10, 0, 0)])
+    def test_refuses_what_is_no_proportion(self, bad: tuple[int, int, int, int]) -> None:
+        with pytest.raises(InputError, match="proportion"):
+            newcombe_interval(*bad)
+
+
+class TestMean:
+    @given(
+        st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40).filter(lambda v: np.std(v) > 1e-3),
+        st.sampled_from([0.8, 0.95, 0.99]),
+    )
+    @settings(derandomize=True, deadline=None)
+    def test_equals_scipy(self, values: list[float], confidence: float) -> None:
+        interval = mean_interval(np.array(values), confidence)
+        low, high = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+        assert interval == pytest.approx((np.mean(values), low, high), rel=1e-9, abs=1e-6)
+        assert interval.low < interval.estimate < interval.high
+
+    def test_by_hand(self) -> None:
+        """1, 2, 3: the mean is 2, its standard error 1/sqrt(3), Student's quantile at 2 degrees 4.302653."""
+        interval = mean_interval(np.array([1.0, 2.0, 3.0]))
+        assert interval == pytest.approx((2, 2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)), abs=1e-6)
+
+    def test_equal_values_leave_no_width(self) -> None:
+        assert mean_interval(np.full(4, 0.5)) == (0.5, 0.5, 0.5)
+
+    def test_covers_as_often_as_it_says(self) -> None:
+        # 4,000 samples of 5 normal values, where Student's interval is exact: rate 2e-7. With the normal's quantile
+        # in Student's place it would cover 88%.
+        samples = np.random.default_rng(2).normal(3, 7, (4000, 5))
+        covered = sum(3.0 in mean_interval(sample) for sample in samples)
+        low, high = stats.binom.ppf([1e-7, 1 - 1e-7], 4000, 0.95)
+        assert low <= covered <= high
+
+    @pytest.mark.parametrize("count", [0, 1])
+    def test_refuses_fewer_than_two_values(self, count: int) -> None:
+        with pytest.raises(InputError, match=f"got {count}"):
+            mean_interval(np.ones(count))
+
+
+@pytest.mark.parametrize(
+    ("value", "inside"), [(0.2, True), (0.4, True), (0.3, True), (0.19, False), (0.41, False), (1, False), ("0.3", False)]
+)
+def test_an_interval_contains_what_lies_between_its_ends(value: object, inside: bool) -> None:
+    assert (value in Interval(0.25, 0.2, 0.4)) is inside

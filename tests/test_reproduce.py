@@ -1,0 +1,363 @@
+"""The command line as a user meets it: whole runs in a small profile, interruptions, and every kind of bad input."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from src import reproduce
+from src.datasets import mnist
+from src.studies.resolution import execute
+from src.studies.resolution.config import PROTOCOLS, SMOKE, VARIANTS
+from src.studies.resolution.figures import FIGURES
+from src.studies.resolution.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Workplace:
+    """A folder with its own data, models and results, and the command line run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data, self.models, self.results = (folder / name for name in ("data", "models", "results"))
+        if not folder.exists():
+            self.data.mkdir(parents=True)
+            (self.data / "mnist.npz").symlink_to(mnist.MNIST_NPZ)
+
+    @property
+    def profile(self) -> Path:
+        return self.results / "resolution" / "smoke"
+
+    def arguments(self, *options: str) -> list[str]:
+        places = [f"--{name}={getattr(self, name)}" for name in ("data", "models", "results")]
+        return ["--profile", "smoke", *places, *options]
+
+    def run(self, *options: str) -> int:
+        return reproduce.main(self.arguments(*options))
+
+    def contents(self) -> dict[str, str | bytes]:
+        """Everything that a run writes, wall times aside."""
+        found: dict[str, str | bytes] = {}
+        for path in sorted(path for path in self.profile.rglob("*") if path.is_file() and path.name != ".lock"):
+            name = str(path.relative_to(self.profile))
+            if path.name == "trials.csv":
+                found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
+            else:
+                found[name] = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for path in sorted(self.models.rglob("history.csv")):
+            found[str(path.relative_to(self.models))] = pd.read_csv(path).drop(columns="seconds").to_csv()
+        return found
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path / "work")
+
+
+SMALL = ("--variants", "Downscaled", "Normal", "--protocol", "released")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A complete run of two networks; tests that change it work on a copy."""
+    workplace = Workplace(tmp_path_factory.mktemp("finished") / "work")
+    assert workplace.run(*SMALL) == 0
+    return workplace
+
+
+@pytest.fixture
+def copy(finished: Workplace, tmp_path: Path) -> Workplace:
+    return Workplace(shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True))
+
+
+def one(folder: Path, pattern: str) -> Path:
+    (path,) = folder.glob(pattern)
+    return path
+
+
+class TestRuns:
+    def test_writes_every_table_and_figure(self, finished: Workplace) -> None:
+        for name in TABLES:
+            assert len(pd.read_csv(finished.profile / name)) > 0, name
+        for name in FIGURES:
+            assert (finished.profile / "figures" / name).stat().st_size > 10_000, name
+        assert len(list((finished.profile / "records").glob("*.csv.gz"))) == 2
+        assert not list(finished.profile.rglob("*.partial")) and not list(finished.folder.rglob("*.part"))
+
+    def test_one_record_for_each_image_and_condition(self, finished: Workplace) -> None:
+        for path in (finished.profile / "records").glob("*.csv.gz"):
+            records = pd.read_csv(path)
+            keys = [name for name in records.columns if name not in ("label", "prediction", "loss")]
+            assert not records.duplicated(keys).any()
+            images = records.groupby(keys[:-1])["image"].nunique()
+            assert set(images) <= {SMOKE.sweep_images, SMOKE.test_images[-1]}
+
+    def test_again_does_nothing_but_say_so(
+        self, copy: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = {path: path.stat().st_mtime_ns for path in copy.folder.rglob("*") if path.is_file()}
+        monkeypatch.setattr(execute, "execute", lambda *_: pytest.fail("work was done again"))
+        assert copy.run(*SMALL) == 0
+        assert "Nothing to do" in capsys.readouterr().out
+        after = {path: path.stat().st_mtime_ns for path in copy.folder.rglob("*") if path.is_file()}
+        before.pop(copy.profile / ".lock"), after.pop(copy.profile / ".lock")
+        assert after == before
+
+    def test_same_seed_gives_identical_files_in_another_order_and_after_interruptions(
+        self, finished: Workplace, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another folder, Normal first, cut off in its training, then in the evaluation of Downscaled."""
+        from src.records import Records
+        from src.training import trainer
+
+        save, append = trainer.save_checkpoint, Records.append
+        calls = {"save": 0, "append": 0}
+
+        def save_once(*arguments: object) -> None:
+            calls["save"] += 1
+            if calls["save"] == 2:
+                raise KeyboardInterrupt
+            save(*arguments)
+
+        def append_thrice(*arguments: object) -> None:
+            calls["append"] += 1
+            if calls["append"] == 4:
+                raise KeyboardInterrupt
+            append(*arguments)
+
+        monkeypatch.setattr(trainer, "save_checkpoint", save_once)
+        monkeypatch.setattr(Records, "append", append_thrice)
+        released = ("--protocol", "released", "--variants")
+        assert workplace.run(*released, "Normal") == reproduce.INTERRUPTED
+        assert workplace.run(*released, "Normal") == reproduce.INTERRUPTED
+        assert workplace.run(*released, "Normal") == 0
+        assert workplace.run(*released, "Downscaled") == 0
+        assert calls["save"] > 2 and calls["append"] > 4
+        assert workplace.contents() == finished.contents()
+
+    def test_another_seed_is_another_trial_beside_the_first(self, copy: Workplace, finished: Workplace) -> None:
+        assert copy.run("--variants", "Downscaled", "--protocol", "released", "--seeds", "1") == 0
+        table = pd.read_csv(copy.profile / "accuracy.csv")
+        assert set(table.query("variant == 'Downscaled'")["seed"]) == {0, 1}
+        kept = table[table["seed"] == 0].reset_index(drop=True)
+        pd.testing.assert_frame_equal(kept, pd.read_csv(finished.profile / "accuracy.csv"))
+        losses = table.query("variant == 'Downscaled' and metric == 'cnn_loss'")["measured"]
+        assert losses.nunique() == 2
+
+    def test_list_prints_a_plan_and_runs_nothing(
+        self, workplace: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert workplace.run("--list") == 0
+        printed = capsys.readouterr().out
+        for variant in VARIANTS:
+            assert f"released {variant.name}" in printed
+        assert "In all about" in printed and "GB of memory" in printed
+        assert not workplace.results.exists() and not workplace.models.exists()
+
+    def test_default_profile_is_quick_without_a_gpu_and_says_so(
+        self, workplace: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert reproduce.main([*workplace.arguments("--list")[2:]]) == 0
+        output = capsys.readouterr()
+        assert "Profile quick, because TensorFlow sees no GPU" in output.err and "Profile quick" in output.out
+
+
+class TestBadInput:
+    """Each gives one clear message with the way out, a non-zero exit, and nothing is lost."""
+
+    @pytest.fixture(autouse=True)
+    def _one_message(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def refused(self, workplace: Workplace, *options: str, saying: tuple[str, ...]) -> None:
+        before = {path: path.read_bytes() for path in workplace.folder.rglob("*") if path.is_file()}
+        before.pop(workplace.profile / ".lock", None)
+        assert workplace.run(*options) == 2
+        errors = self.capsys.readouterr().err
+        assert errors.count("error: ") == 1 and "Traceback" not in errors
+        for words in saying:
+            assert words in errors, f"{words!r} is not in {errors!r}"
+        for path, content in before.items():
+            assert path.read_bytes() == content, f"{path} was changed"
+
+    @pytest.mark.parametrize(
+        ("options", "saying"),
+        [
+            (["--variants", "Huge"], ["unknown variant 'Huge'", "'Control Small'"]),
+            (["--profile", "gigantic"], ["gigantic", "quick"]),
+            (["--protocol", "imagined"], ["imagined", *(protocol.name for protocol in PROTOCOLS)]),
+            (["--study", "alchemy"], ["alchemy", "resolution"]),
+            (["--precision", "float8"], ["float8", "bfloat16"]),
+            (["--frobnicate"], ["--frobnicate", "--help"]),
+            (["--seeds"], ["--seeds", "at least one"]),
+            (["--seeds", "-1"], ["-1", "whole number"]),
+            (["--seeds", "one"], ["'one'", "whole number"]),
+            (["--esrgan", "no/such/folder"], ["no/such/folder", "--esrgan"]),
+        ],
+    )
+    def test_options(self, workplace: Workplace, options: list[str], saying: list[str]) -> None:
+        self.refused(workplace, *options, saying=tuple(saying))
+        assert not workplace.models.exists()
+
+    @pytest.mark.parametrize("damage", ["truncated", "flipped", "text"])
+    def test_mnist(self, workplace: Workplace, damage: str) -> None:
+        path = workplace.data / "mnist.npz"
+        whole = path.read_bytes()
+        path.unlink()  # it is a link to the bundled file
+        middle = len(whole) // 2
+        damaged = {
+            "truncated": whole[:middle],
+            "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "text": b"not an archive",
+        }
+        path.write_bytes(damaged[damage])
+        self.refused(workplace, *SMALL, saying=("mnist.npz", "git checkout"))
+
+    def test_cache(self, copy: Workplace) -> None:
+        shard = next(copy.data.glob("cache/*/*.npz"))
+        shard.write_bytes(shard.read_bytes()[:-100])
+        self.refused(copy, *SMALL[:2], "--protocol", "released", "--seeds", "7", saying=(str(shard), "Delete"))
+
+    def test_checkpoint(self, workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+        from src.training import trainer
+
+        monkeypatch.setattr(trainer, "write_text", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert workplace.run(*SMALL) == reproduce.INTERRUPTED
+        monkeypatch.undo()
+        checkpoint = one(workplace.models, "resolution/*/checkpoint.npz")
+        content = checkpoint.read_bytes()
+        checkpoint.write_bytes(content[: len(content) // 2])
+        self.capsys.readouterr()
+        self.refused(workplace, *SMALL, saying=(str(checkpoint), "Delete", "only this network"))
+        checkpoint.unlink()
+        assert workplace.run(*SMALL) == 0
+
+    def test_records(self, copy: Workplace, finished: Workplace) -> None:
+        path = one(copy.profile, "records/released-normal*")
+        content = path.read_bytes()
+        path.write_bytes(content[:-50])
+        self.refused(copy, *SMALL, saying=(str(path), "Delete it and run again"))
+        path.unlink()
+        assert copy.run(*SMALL) == 0
+        assert copy.contents() == finished.contents()
+
+    def test_trained_weights(self, copy: Workplace) -> None:
+        path = one(copy.models, "resolution/released-normal*/weights.npz")
+        content = bytearray(path.read_bytes())
+        content[1000] ^= 1
+        path.write_bytes(bytes(content))
+        one(copy.profile, "records/released-normal*").unlink()
+        self.refused(copy, *SMALL, saying=(str(path), "damaged", "trained anew"))
+
+    def test_table_of_trials(self, copy: Workplace, finished: Workplace) -> None:
+        path = copy.profile / "trials.csv"
+        path.write_text(path.read_text().replace("float32", "float16", 1))
+        self.refused(copy, *SMALL, saying=(str(path), "Delete it and run again"))
+        path.unlink()
+        assert copy.run(*SMALL) == 0
+        assert copy.contents() == finished.contents()
+
+    def test_records_of_another_training(self, copy: Workplace) -> None:
+        """A network trained anew elsewhere may differ in its last digits; its rows are never mixed with others'."""
+        table = pd.read_csv(copy.profile / "trials.csv")
+        table["weights_sha256"] = "0" * 64
+        table.to_csv(copy.profile / "trials.csv", index=False)
+        one(copy.profile, "examples/released-normal*").unlink()
+        self.refused(copy, *SMALL, saying=("another training", "Move"))
+
+    @pytest.mark.parametrize("place", ["results", "models", "data"])
+    def test_a_folder_that_cannot_be_written(self, workplace: Workplace, place: str) -> None:
+        file = workplace.folder / "file"
+        file.write_text("not a folder")
+        blocked = {"results": file / "results", "models": file / "models", "data": workplace.data}[place]
+        if place == "data":
+            (workplace.data / "cache").write_text("not a folder")
+        self.refused(workplace, *SMALL, f"--{place}={blocked}", saying=("can't write", "folder"))
+
+    def test_full_disk(self, workplace: Workplace, finished: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Full at the 2nd, 6th, 12th, 20th, ... write: each run ends with the message, the last with everything."""
+        sync, calls = os.fsync, {"count": 0}
+        fatal = {k * (k + 1) for k in range(1, 30)}
+
+        def full(file: int) -> None:
+            calls["count"] += 1
+            if calls["count"] in fatal:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sync(file)
+
+        monkeypatch.setattr(os, "fsync", full)
+        exits = []
+        while not exits or exits[-1] == 2:
+            exits.append(workplace.run(*SMALL))
+            errors = self.capsys.readouterr().err
+            assert exits[-1] == 0 or ("The disk is full" in errors and "what is complete is kept" in errors)
+            assert len(exits) <= len(fatal)
+        assert exits[-1] == 0 and len(exits) > 5
+        assert workplace.contents() == finished.contents()
+
+    def test_two_runs_at_once(self, copy: Workplace) -> None:
+        from src.studies.resolution.run import locked
+
+        with locked(copy.profile):
+            self.refused(copy, *SMALL, saying=("another run", "--results"))
+
+
+def command(workplace: Workplace, *options: str) -> list[str]:
+    return [sys.executable, "-m", "src.reproduce", *workplace.arguments(*options)]
+
+
+def test_startup_is_quiet_and_warnings_are_not(workplace: Workplace) -> None:
+    script = (
+        "import sys\nfrom src.startup import start_tensorflow\nstart_tensorflow()\n"
+        "import tensorflow as tf\ntf.get_logger().warning('a real warning')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["WARNING:tensorflow:a real warning"]
+
+
+def test_ctrl_c_ends_a_run_with_a_message(workplace: Workplace) -> None:
+    process = subprocess.Popen(command(workplace), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not list(workplace.models.glob("resolution/*/trial.json")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == reproduce.INTERRUPTED
+    assert "run the same command again" in errors and "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_ends_like_an_unbroken_run(tmp_path: Path) -> None:
+    """All six networks of profile smoke; the moments are random but the same in every test."""
+    unbroken, killed = Workplace(tmp_path / "unbroken"), Workplace(tmp_path / "killed")
+    start = time.monotonic()
+    subprocess.run(command(unbroken), cwd=ROOT, check=True, capture_output=True)
+    whole = time.monotonic() - start
+    moments = random.Random(0)
+    kills = 0
+    while kills < 10:
+        process = subprocess.Popen(command(killed), cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            # From the import of TensorFlow up to a good part of the work, so that ten kills spread over the run.
+            assert process.wait(timeout=moments.uniform(2, whole / 4)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    assert kills == 10, "the run ended before the tenth kill"
+    subprocess.run(command(killed), cwd=ROOT, check=True, capture_output=True)
+    assert killed.contents() == unbroken.contents()
