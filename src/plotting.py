@@ -6,9 +6,9 @@ Figures are `matplotlib.figure.Figure`s, without pyplot: nothing global is chang
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib.style
 from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ STYLE = {
     "savefig.dpi": DPI,
 }
 
-PAPER_MARK = {"marker": "D", "color": BLACK, "markerfacecolor": "none", "markersize": 7.5, "linestyle": "none"}
+PAPER_MARK: dict[str, Any] = {"marker": "D", "color": BLACK, "markerfacecolor": "none", "markersize": 6.5, "linestyle": "none"}
 """A number that the paper reports: an open diamond, large enough for our mark to show inside."""
 
 Arguments = ParamSpec("Arguments")
@@ -108,15 +108,14 @@ def show_pixels(axes: Axes, image: object, maximum: float) -> None:
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.5)
 
 
-def scale_of_255(axes: Axes, ticks: list[float], label: str) -> None:
-    """Give an x axis that counts in [0, 1] a second one above it in 0-255 pixel values."""
-    above = axes.secondary_xaxis("top", functions=(lambda x: x * 255, lambda x: x / 255))
-    above.set_xlabel(label)
-    plain_ticks(above, ticks)
+def plain_ticks(axes: Axes, ticks: Sequence[float], unit: float = 1) -> None:
+    """Ticks of an x axis at these places only, written as 0.01 and not as a power of ten.
 
-
-def plain_ticks(axes: Axes, ticks: list[float]) -> None:
-    """Ticks of an x axis at these places only, written as 0.01 and not as a power of ten."""
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    Args:
+        axes: whose x axis, its scale set.
+        ticks: in the unit that is written.
+        unit: how many of these make 1 on the axis.
+    """
+    axes.xaxis.set_major_locator(FixedLocator([tick / unit for tick in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * unit:.3g}"))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from src.arrays import load_arrays, save_arrays
 from src.base import InputError, Precision
@@ -147,63 +146,3 @@ class TrialFolder:
         verify_sha256(self.weights, expected, self._remedy)
         arrays = load_arrays(self.weights, self._remedy)
         return [arrays[name] for name in sorted(arrays)]
-
-
-def save_trials(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add trials to a table of trials; a trial that it holds already is replaced.
-
-    Args:
-        path: the table, `trials.csv`.
-        rows: each with the trial under "trial" and further columns (parameters, seconds, ...).
-
-    Raises:
-        InputError: the table that is there is damaged.
-        StorageError: the table can't be written.
-    """
-    new = [
-        {
-            "key": row["trial"].key,
-            **{name: value for name, value in row["trial"].as_dict().items() if name != "training"},
-            **{name: value for name, value in row.items() if name != "trial"},
-            "training": json.dumps(dict(row["trial"].training), sort_keys=True),
-        }
-        for row in rows
-    ]
-    kept = _read_trials(path)
-    kept = kept[~kept["key"].isin([row["key"] for row in new])] if len(kept) else kept
-    table = pd.concat([kept, pd.DataFrame(new)], ignore_index=True).sort_values("key")
-    write_text(path, table.to_csv(index=False))
-
-
-def load_trials(path: Path) -> dict[str, tuple[Trial, dict[str, Any]]]:
-    """The trials of a table of trials by key, each with its whole row; none if the table does not exist.
-
-    Raises:
-        InputError: the table is damaged.
-    """
-    trials = {}
-    for row in _read_trials(path).to_dict("records"):
-        identity = {name: row[name] for name in ("study", "protocol", "variant", "recipe", "precision")}
-        trial = Trial(**identity, seed=int(row["seed"]), training=json.loads(row["training"]))
-        if trial.key != row["key"]:
-            raise _damaged_table(path, f"the row {row['key']} does not describe the trial it names")
-        trials[trial.key] = (trial, row)
-    return trials
-
-
-def _read_trials(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        return pd.DataFrame(columns=["key"])
-    try:
-        table = pd.read_csv(path, keep_default_na=False)
-        for name in ("key", "study", "protocol", "variant", "recipe", "seed", "precision", "training"):
-            if name not in table:
-                raise ValueError(f"it has no column {name}")
-        table["training"].map(json.loads)
-    except ValueError as error:
-        raise _damaged_table(path, str(error)) from error
-    return table
-
-
-def _damaged_table(path: Path, reason: str) -> InputError:
-    return InputError(f"{path} is damaged ({reason}). Delete it and run again: it is written from what is complete.")

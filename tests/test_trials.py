@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src import files, trials
+from src.arrays import load_arrays, save_arrays
 from src.base import InputError, StorageError
-from src.trials import Trial, TrialFolder, load_arrays, save_arrays
+from src.trials import Trial, TrialFolder
 
 TRIAL = Trial(
     study="resolution",

@@ -13,7 +13,7 @@ from rich.table import Table
 from src.progress import format_seconds
 from src.studies.resolution.config import NUM_CLASSES
 from src.studies.resolution.plan import Job, Places, number_of_training_images
-from src.trials import load_trials
+from src.trials_table import load_trials
 
 TRAINING_RATE, FORWARD_RATE = 45e9, 105e9
 """Floating-point operations a second and core, measured with float32 on two cores with AVX-512."""

@@ -15,7 +15,7 @@ from src.evaluation import Evaluator, evaluate
 from src.progress import stage
 from src.studies.resolution.networks import load_network, test_images, train_network, training_images
 from src.studies.resolution.plan import Job, Places
-from src.trials import load_trials, save_trials
+from src.trials_table import load_trials, save_trial
 
 EXAMPLES = 8
 """Test images kept with their adversarial versions for the figures."""
@@ -47,7 +47,7 @@ def execute(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
         del images
     facts = trial_folder.facts()
     _refuse_other_weights(job, places, str(facts["weights_sha256"]))
-    save_trials(places.profile(job.profile) / "trials.csv", [{"trial": job.trial, **facts}])
+    save_trial(places.profile(job.profile) / "trials.csv", job.trial, facts)
     _evaluate(job, places, mnist, network, esrgan)
     keras.backend.clear_session()
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,10 @@ from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, re
 
 TABLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
 
-CLASSIFIERS = {"cnn_accuracy": ("CNN", -0.19), "rs_accuracy": ("RS", 0.19)}
+CLASSIFIERS = {"cnn_accuracy": ("CNN", -0.22), "rs_accuracy": ("RS", 0.22)}
 """Name, and how far from the middle of a network's row its marks are."""
 
-SPREAD = 0.14
+SPREAD = 0.16
 """Half the height over which several trials of one network are drawn."""
 
 
@@ -35,10 +36,11 @@ def accuracy(folder: Path) -> Figure:
     Raises:
         InputError: a table is missing or can't be used.
     """
-    tables = [read_table(folder, name, ("metric", "paper", "measured", "low", "high", "epsilon_255")) for name in TABLES]
+    needed = ("metric", "paper", "measured", "low", "high", "epsilon_255")
+    tables = [read_table(folder, name, needed) for name in TABLES]
     tables = [table[table["metric"].isin(list(CLASSIFIERS))] for table in tables]
     variants, protocols = variants_in(pd.concat(tables)), protocols_in(pd.concat(tables))
-    height = 1.5 + 2 * (0.55 + 0.3 * len(variants))
+    height = 1.5 + 2 * (0.55 + 0.36 * len(variants))
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     figure.suptitle("Accuracy of the six networks (CNN) and their smoothed classifiers (RS) beside the paper's")
@@ -114,7 +116,7 @@ def _legend(protocols: list[str]) -> list[Line2D]:
     for protocol in protocols:
         colour, marker = PROTOCOL_SERIES[protocol]
         for name, face in (("CNN", "white"), ("RS", colour)):
-            style = {"color": colour, "marker": marker, "markerfacecolor": face, "linewidth": 1}
+            style: dict[str, Any] = {"color": colour, "marker": marker, "markerfacecolor": face, "linewidth": 1}
             handles.append(Line2D([], [], label=f"{name}, {protocol}, 95% interval", **style))
     handles.append(Line2D([], [], label="the paper (1,000 test images)", **PAPER_MARK))
     return handles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -61,7 +62,7 @@ def parameters(config: CNNConfig, side: int) -> int:
 def architecture() -> Figure:
     """The network at width 1 layer by layer, and the six variants in numbers (Nissan 2023, Figure 2 and Section 3)."""
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
-    figure.suptitle("The network: two convolutions and two dense layers, in six widths and sizes")
+    figure.suptitle("The network layer by layer, and its six variants")
     drawing, table = figure.subplots(2, 1, height_ratios=(1.25, 1))
     _draw_layers(drawing, layers(NORMAL.network(1), NORMAL.side))
     _draw_table(table)
@@ -82,19 +83,23 @@ def _draw_layers(axes: Axes, network: list[Layer]) -> None:
         reach = _draw_image(axes, x, layer.shape) if len(layer.shape) == 3 else _draw_vector(axes, x, layer.shape[0])
         if x + 1 < len(network):
             following = network[x + 1].shape
-            end = x + 1 - (0.34 if len(following) == 3 else 0.1)
+            end = x + 1 - (0.24 + _depth(following) / 2 if len(following) == 3 else 0.1)
             arrow = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", (end, 0), (x + reach + 0.04, 0), arrowprops=arrow)
     total = sum(layer.parameters for layer in network)
     axes.text(len(network) - 0.45, -1.42, f"in all {total:,} parameters", ha="right", va="center", fontweight="bold")
 
 
+def _depth(shape: tuple[int, ...]) -> float:
+    return 0.035 * shape[2] ** 0.5
+
+
 def _draw_image(axes: Axes, x: float, shape: tuple[int, ...]) -> float:
     """A block as deep as its channels (on a root scale); returns how far it reaches to the right."""
-    depth = 0.035 * shape[2] ** 0.5
+    depth = _depth(shape)
     left, right, low, high = x - 0.2 - depth / 2, x + 0.2 - depth / 2, -0.45, 0.35
     rise = 1.2 * depth
-    style = {"edgecolor": BLACK, "linewidth": 0.7, "facecolor": BLUE}
+    style: dict[str, Any] = {"edgecolor": BLACK, "linewidth": 0.7, "facecolor": BLUE}
     front = [(left, low), (right, low), (right, high), (left, high)]
     lid = [(left, high), (right, high), (right + depth, high + rise), (left + depth, high + rise)]
     flank = [(right, low), (right + depth, low + rise), (right + depth, high + rise), (right, high)]
@@ -105,7 +110,7 @@ def _draw_image(axes: Axes, x: float, shape: tuple[int, ...]) -> float:
 
 def _draw_vector(axes: Axes, x: float, length: int) -> float:
     """A bar as long as its number of values (on a log scale); returns how far it reaches to the right."""
-    half = 0.045 * log2(length)
+    half = 0.04 * log2(length)
     corners = [(x - 0.06, -half), (x + 0.06, -half), (x + 0.06, half), (x - 0.06, half)]
     axes.add_patch(Polygon(corners, facecolor=BLUE, alpha=0.35, edgecolor=BLACK, linewidth=0.7))
     return 0.06

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from src.arrays import load_arrays
 from src.base import InputError
 from src.plotting import SERIES
 from src.studies.resolution.config import PROTOCOLS, VARIANTS
-from src.trials import Trial, load_arrays, load_trials
+from src.trials import Trial
+from src.trials_table import load_trials
 
 REMEDY = "Run the study again (python -m src.reproduce): what is complete is kept, the rest is written anew."
 
@@ -107,16 +109,6 @@ def _examples(folder: Path, trial: Trial) -> Path:
 def _read_example(folder: Path, trial: Trial) -> Example:
     path = _examples(folder, trial)
     remedy = f"Delete it. {REMEDY}"
-    arrays = load_arrays(path, remedy)
-    try:
-        return Example(
-            trial,
-            arrays["clean"][..., 0],
-            arrays["adversarial"][..., 0],
-            arrays["labels"],
-            float(arrays["epsilon"]),
-            arrays["cnn_adversarial"],
-            arrays["rs_adversarial"],
-        )
-    except KeyError as error:
-        raise InputError(f"{path} has no array {error}. {remedy}") from error
+    names = ("clean", "adversarial", "labels", "epsilon", "cnn_adversarial", "rs_adversarial")
+    clean, adversarial, labels, epsilon, cnn, rs = load_arrays(path, remedy, names).values()
+    return Example(trial, clean[..., 0], adversarial[..., 0], labels, float(epsilon), cnn, rs)

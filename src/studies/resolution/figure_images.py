@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from src.plotting import BLACK, DPI, GREY, SMALL, VERMILION, axes_at, show_pixels, styled
+from src.plotting import BLACK, DPI, GREY, VERMILION, axes_at, show_pixels, styled
 from src.studies.resolution.config import CONTROL, DOWNSCALED, FULL_SCALE, NORMAL, UPSCALED_AI, Variant
 from src.studies.resolution.figure_data import Example, read_examples
 
@@ -40,7 +40,7 @@ def resolutions(folder: Path) -> Figure:
         for variant in (NORMAL, DOWNSCALED, CONTROL, UPSCALED_AI)
         if (example := _of_images(variant, examples)) is not None
     ]
-    size, gap, above = 6 * LARGEST_SIDE, 24, 200
+    size, gap, above = 6 * LARGEST_SIDE, 24, 164
     width = max(len(panels), 2) * (size + gap) + gap
     figure = Figure(figsize=(width / DPI, (above + size + gap) / DPI))
     for place, (variant, example) in enumerate(panels):
@@ -71,7 +71,7 @@ def adversarial_examples(folder: Path) -> Figure:
         InputError: there are no example images, or a file is damaged.
     """
     examples = read_examples(folder)
-    size, gap, below, left, above = 3 * LARGEST_SIDE, 6, 44, 220, 176
+    size, gap, below, left, above = 3 * LARGEST_SIDE, 6, 44, 220, 150
     columns = max(len(example.labels) for example in examples)
     width = left + columns * (size + gap) + gap
     height = above + len(examples) * (size + below) + 10
@@ -83,6 +83,8 @@ def adversarial_examples(folder: Path) -> Figure:
         side = example.clean.shape[1]
         text = f"{example.trial.variant}\n{side} × {side}\nε = {example.epsilon * FULL_SCALE:g}/{FULL_SCALE}"
         figure.text((left - 14) / width, 1 - (top + size / 2) / height, text, ha="right", va="center", linespacing=1.4)
+        y = 1 - (top + size + below / 2) / height
+        figure.text((left - 14) / width, y, "CNN / RS", ha="right", va="center", color=GREY)
     for column, label in enumerate(examples[0].labels):
         x = left + column * (size + gap) + size / 2
         figure.text(x / width, 1 - (above - 10) / height, f"digit {label}", ha="center", va="bottom")
@@ -91,28 +93,24 @@ def adversarial_examples(folder: Path) -> Figure:
         y=1 - 16 / height,
         va="top",
     )
-    remark = "Under each image: the CNN's prediction, then RS's. ✗ and colour mark a wrong one."
-    figure.text(0.5, 1 - 68 / height, remark, ha="center", va="top", color=GREY)
+    remark = "Under each image the two predictions; a cross and colour mark a wrong one."
+    figure.text(0.5, 1 - 60 / height, remark, ha="center", va="top", color=GREY)
     return figure
 
 
 def _adversarial_cell(figure: Figure, example: Example, column: int, left: float, top: float, size: float) -> None:
     axes = axes_at(figure, left, top, size, size)
     show_pixels(axes, example.adversarial[column], 1)
-    label = example.labels[column]
-    for x, align, name, prediction in (
-        (0.0, "left", "CNN", example.cnn[column]),
-        (1.0, "right", "RS", example.rs[column]),
-    ):
-        wrong = prediction != label
+    axes.text(0.5, -0.13, "/", transform=axes.transAxes, ha="center", va="center", color=GREY)
+    for x, align, prediction in ((0.45, "right", example.cnn[column]), (0.55, "left", example.rs[column])):
+        wrong = prediction != example.labels[column]
         axes.text(
             x,
-            -0.04,
-            f"{name} {prediction}" + ("✗" if wrong else ""),
+            -0.13,
+            f"{prediction} ✗" if wrong else f"{prediction}",
             transform=axes.transAxes,
             ha=align,
-            va="top",
-            fontsize=SMALL,
+            va="center",
             color=VERMILION if wrong else BLACK,
             fontweight="bold" if wrong else "normal",
         )

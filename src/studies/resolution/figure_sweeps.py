@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from src.plotting import GREY, PAPER_MARK, SMALL, WIDTH, plain_ticks, scale_of_255, styled
+from src.plotting import GREY, PAPER_MARK, WIDTH, plain_ticks, styled
 from src.studies.resolution.config import FULL_SCALE, RELEASED, UPSCALED_AI
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
 from src.studies.resolution.tables import reported
 
 COLUMNS = 3
 
-NEEDED = ("sigma", "sigma_255", "epsilon", "epsilon_255", "cnn_accuracy", "cnn_low", "cnn_high") + (
-    "rs_accuracy",
-    "rs_low",
-    "rs_high",
-)
+NEEDED = ("sigma", "sigma_255", "epsilon", "cnn_accuracy", "rs_accuracy", "rs_low", "rs_high")
 
 NOTEBOOK_SIGMA = RELEASED.sigma
 WRITTEN_SIGMA = 1.0
@@ -47,23 +44,26 @@ def sigma_sweep(folder: Path) -> Figure:
     table = read_table(folder, "sigma_sweep.csv", NEEDED)
 
     def panel(axes: Axes, rows: pd.DataFrame, variant: str) -> None:
-        axes.set_xscale("log")
         axes.axvline(NOTEBOOK_SIGMA, color=GREY, linestyle=":", linewidth=1)
         axes.axvline(WRITTEN_SIGMA, color=GREY, linestyle="-.", linewidth=1)
         for protocol, trial in _trials(rows):
-            _line(axes, trial, "sigma", "cnn", protocol, marked=False)
+            # The CNN sees no noise: one value, for reference.
+            _line(axes, trial, "sigma", "cnn", protocol, marker="")
             _line(axes, trial, "sigma", "rs", protocol)
         axes.set_xlim(NOTEBOOK_SIGMA / 1.5, WRITTEN_SIGMA * 1.5)
 
     figure = _grid(
         table,
         panel,
-        ticks=[0.001, 0.01, 0.1, 1],
-        ticks_255=[0.15, 1, 10, 100],
+        scale={"value": "log"},
+        ticks=(0.001, 0.01, 0.1, 1),
+        ticks_255=(0.15, 1, 10, 50, 255),
         labels=("noise σ, pixels in [0, 1]", "noise σ, pixels in 0–255"),
     )
     figure.suptitle(f"Accuracy of the smoothed classifier (RS) as its noise grows, {_images(table)} clean test images")
-    handles = [_handle(protocol, name) for protocol in protocols_in(table) for name in ("cnn", "rs")]
+    handles = []
+    for protocol in protocols_in(table):
+        handles += [_handle(protocol, "cnn", " without noise", marker=""), _handle(protocol, "rs", " and 95% interval")]
     handles += [
         Line2D([], [], color=GREY, linestyle=":", label="noise in the author's notebook: 0.15 of 255"),
         Line2D([], [], color=GREY, linestyle="-.", label="noise that the paper writes: 255 of 255"),
@@ -89,8 +89,6 @@ def epsilon_sweep(folder: Path) -> Figure:
     published = reported().query("table == 'adversarial'").drop_duplicates(["variant", "paper", "author_epsilon_255"])
 
     def panel(axes: Axes, rows: pd.DataFrame, variant: str) -> None:
-        # The small budgets are the paper's, the large ones show where accuracy breaks down.
-        axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
         for epsilon in NOTEBOOK_EPSILONS:
             axes.axvline(epsilon, color=GREY, linestyle=":", linewidth=1)
         for protocol, trial in _trials(rows):
@@ -98,20 +96,22 @@ def epsilon_sweep(folder: Path) -> Figure:
             _line(axes, trial, "epsilon", "cnn", protocol)
         paper = published[published["variant"] == variant]
         axes.plot(paper["author_epsilon_255"] / FULL_SCALE, paper["paper"], label="paper", zorder=4, **PAPER_MARK)
-        axes.set_xlim(0, rows["epsilon"].max() * 1.03)
+        axes.set_xlim(-0.0003, rows["epsilon"].max() * 1.05)
 
     figure = _grid(
         table,
         panel,
-        ticks=[0, 0.01, 0.05, 0.1, 0.2, 0.3],
-        ticks_255=[0, 2, 10, 25, 50, 75],
+        # A root scale: the small budgets are the paper's, the large ones show where accuracy breaks down.
+        scale={"value": "function", "functions": (_signed_root, _signed_square)},
+        ticks=(0, 0.01, 0.05, 0.1, 0.2, 0.3),
+        ticks_255=(0, 2, 10, 25, 50, 75),
         labels=("FGSM ε, pixels in [0, 1] (root scale)", "FGSM ε, pixels in 0–255"),
     )
     figure.suptitle(f"Accuracy of CNN and RS as the FGSM attack grows, {_images(table)} test images")
     handles = []
     for protocol in protocols_in(table):
         sigma = table.loc[table["protocol"] == protocol, "sigma_255"].iloc[0]
-        handles += [_handle(protocol, "cnn"), _handle(protocol, "rs", f" (σ = {sigma:.4g}/255)")]
+        handles += [_handle(protocol, "cnn"), _handle(protocol, "rs", f", σ = {sigma:.4g}/255, and 95% interval")]
     handles += [
         Line2D([], [], label="the paper, at its notebook's ε", **PAPER_MARK),
         Line2D([], [], color=GREY, linestyle=":", label="ε in the author's notebook: 2 and 10 of 255"),
@@ -123,8 +123,9 @@ def epsilon_sweep(folder: Path) -> Figure:
 def _grid(
     table: pd.DataFrame,
     panel: Callable[[Axes, pd.DataFrame, str], None],
-    ticks: list[float],
-    ticks_255: list[float],
+    scale: dict[str, Any],
+    ticks: Sequence[float],
+    ticks_255: Sequence[float],
     labels: tuple[str, str],
 ) -> Figure:
     """A panel for each network that was measured, sharing axes; scales in [0, 1] below, in 0-255 above."""
@@ -134,6 +135,7 @@ def _grid(
     figure = Figure(figsize=(WIDTH, 1.6 + 1.95 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for place, (axes, variant) in enumerate(zip(panels, variants, strict=False)):
+        axes.set_xscale(**scale)
         panel(axes, table[table["variant"] == variant], variant)
         plain_ticks(axes, ticks)
         axes.set_title(variant, pad=4)
@@ -142,7 +144,11 @@ def _grid(
         if place % columns == 0:
             axes.set_ylabel("accuracy (share of images)")
         if place < columns:
-            scale_of_255(axes, ticks_255, labels[1])
+            above = axes.twiny()
+            above.set_xscale(**scale)
+            above.set(xlim=axes.get_xlim(), xlabel=labels[1])
+            plain_ticks(above, ticks_255, unit=FULL_SCALE)
+            above.spines["top"].set_visible(True)
         if place + columns >= len(variants):
             axes.set_xlabel(labels[0])
             axes.tick_params(axis="x", labelbottom=True)
@@ -157,16 +163,15 @@ def _trials(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(protocol), trial) for (protocol, _, _), trial in groups]
 
 
-def _line(axes: Axes, trial: pd.DataFrame, x: str, classifier: str, protocol: str, marked: bool = True) -> None:
+def _line(axes: Axes, trial: pd.DataFrame, x: str, classifier: str, protocol: str, **changes: str) -> None:
     trial = trial.sort_values(x)
-    style = _style(protocol, classifier) | ({} if marked else {"marker": ""})
+    style = _style(protocol, classifier) | changes
     axes.plot(trial[x], trial[f"{classifier}_accuracy"], label=f"{classifier} {protocol}", **style)
-    if marked:
-        low, high = trial[f"{classifier}_low"], trial[f"{classifier}_high"]
-        axes.fill_between(trial[x], low, high, color=style["color"], alpha=0.12, linewidth=0)
+    if classifier == "rs":  # the CNN's is nearly the same; both would only be darker
+        axes.fill_between(trial[x], trial["rs_low"], trial["rs_high"], color=style["color"], alpha=0.15, linewidth=0)
 
 
-def _style(protocol: str, classifier: str) -> dict[str, str | float]:
+def _style(protocol: str, classifier: str) -> dict[str, Any]:
     """RS solid and filled; the CNN dashed with larger open marks, to be seen where the two coincide."""
     colour, marker = PROTOCOL_SERIES[protocol]
     if classifier == "rs":
@@ -174,8 +179,18 @@ def _style(protocol: str, classifier: str) -> dict[str, str | float]:
     return {"color": colour, "marker": marker, "linestyle": "--", "markersize": 5.5, "markerfacecolor": "none"}
 
 
-def _handle(protocol: str, classifier: str, remark: str = "") -> Line2D:
-    return Line2D([], [], label=f"{classifier.upper()}, {protocol}{remark}", **_style(protocol, classifier))
+def _handle(protocol: str, classifier: str, remark: str = "", **changes: str) -> Line2D:
+    style = _style(protocol, classifier) | changes
+    return Line2D([], [], label=f"{classifier.upper()}{remark} ({protocol})", **style)
+
+
+def _signed_root(x: np.ndarray) -> np.ndarray:
+    """Also for the margin left of 0."""
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def _signed_square(x: np.ndarray) -> np.ndarray:
+    return np.sign(x) * np.square(x)
 
 
 def _images(table: pd.DataFrame) -> str:

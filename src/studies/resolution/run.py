@@ -15,7 +15,7 @@ from src.studies.resolution.figures import FIGURES, write_figures
 from src.studies.resolution.plan import Job, Places
 from src.studies.resolution.summary import print_summary
 from src.studies.resolution.tables import TABLES, write_tables
-from src.trials import load_trials
+from src.trials_table import load_trials
 
 
 def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

@@ -24,7 +24,8 @@ def print_summary(folder: Path, profile: Profile) -> None:
         largest = cells[cells["test_images"] == images]
         for (protocol, seed, precision), rows in largest.groupby(["protocol", "seed", "precision"], sort=False):
             which = f"{protocol}, seed {seed}, {precision}, {images:,} images"
-            console.print(_table(f"{title} ({which}): the paper, then ours", rows))
+            console.print(f"{title} ({which}): the paper, then ours", highlight=False)
+            console.print(_table(rows))
     console.print("± half of the 95% interval. * The paper lies outside it (for accuracies: outside the difference's).")
     if profile is not PAPER:
         console.print(
@@ -35,9 +36,9 @@ def print_summary(folder: Path, profile: Profile) -> None:
     console.print(f"Tables, records and figures: {folder}", highlight=False, soft_wrap=True)
 
 
-def _table(title: str, rows: pd.DataFrame) -> Table:
+def _table(rows: pd.DataFrame) -> Table:
     metrics = [metric for metric in HEADINGS if metric in set(rows["metric"])]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("network", no_wrap=True)
     for metric in metrics:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)

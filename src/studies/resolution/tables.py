@@ -14,7 +14,8 @@ from src.metrics import Interval, mean_interval, newcombe_interval, wilson_inter
 from src.records import Records
 from src.studies.resolution.config import FULL_SCALE, PROTOCOLS, VARIANTS, Profile
 from src.studies.resolution.plan import Job, test_order
-from src.trials import Trial, load_trials
+from src.trials import Trial
+from src.trials_table import load_trials
 
 REPORTED = Path(__file__).with_name("reported.csv")
 """Every cell of the paper's two tables beside the output saved in its author's notebook."""
