@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     with explained_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _drop_leftovers(path)
         aside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with aside.open("wb") as file:
@@ -65,6 +67,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.replace(aside, path)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def _drop_leftovers(path: Path) -> None:
+    """Remove what killed processes left beside `path`; a checkpoint's can be of a gigabyte."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        process = leftover.name.split(".")[-2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            leftover.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # another user's process, and it lives
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -56,7 +57,13 @@ STYLE = {
     "savefig.dpi": DPI,
 }
 
-PAPER_MARK: dict[str, Any] = {"marker": "D", "color": BLACK, "markerfacecolor": "none", "markersize": 6.5, "linestyle": "none"}
+PAPER_MARK: dict[str, Any] = {
+    "marker": "D",
+    "color": BLACK,
+    "markerfacecolor": "none",
+    "markersize": 6.5,
+    "linestyle": "none",
+}
 """A number that the paper reports: an open diamond, large enough for our mark to show inside."""
 
 Arguments = ParamSpec("Arguments")
@@ -95,7 +102,7 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     return figure.add_axes((left / full_width, bottom / full_height, width / full_width, height / full_height))
 
 
-def show_pixels(axes: Axes, image: object, maximum: float) -> None:
+def show_pixels(axes: Axes, image: np.ndarray, maximum: float) -> None:
     """Show a gray image as it is: 0 black, `maximum` white, every pixel a square, a thin frame, no ticks.
 
     Args:

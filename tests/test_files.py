@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +164,7 @@ def test_a_storage_error_inside_keeps_its_own_message() -> None:
 
 
 def test_other_errors_pass_unchanged() -> None:
-    with pytest.raises(InputError, match="^mine$"), explained_storage_errors(Path("outer")):
+    with pytest.raises(InputError, match=r"^mine$"), explained_storage_errors(Path("outer")):
         raise InputError("mine")
 
 
@@ -199,3 +201,13 @@ def test_verify_accepts_the_file_and_nothing_else(content: bytes, data: st.DataO
     assert message.startswith(f"{path} is damaged")
     assert expected[:16] in message and hashlib.sha256(changed).hexdigest()[:16] in message
     assert message.endswith(" Fetch it again.")
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    dead, alive = (tmp_path / f".file.{process}.part" for process in (finished.pid, os.getppid()))
+    dead.write_bytes(b"half"), alive.write_bytes(b"half")
+    (tmp_path / ".other.1.part").write_bytes(b"half")
+    write_text(tmp_path / "file", "whole")
+    assert names(tmp_path) == sorted([alive.name, ".other.1.part", "file"])

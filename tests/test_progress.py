@@ -102,7 +102,9 @@ def test_an_error_inside_gets_out(clock: SetClock) -> None:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize(("total", "seconds", "closing"), [(0, 1.0, ""), (3, 1.0, ""), (3, 80.0, "3 images in 1 min 20 s")])
+@pytest.mark.parametrize(
+    ("total", "seconds", "closing"), [(0, 1.0, ""), (3, 1.0, ""), (3, 80.0, "3 images in 1 min 20 s")]
+)
 def test_a_terminal_gets_a_bar(
     monkeypatch: pytest.MonkeyPatch, clock: SetClock, total: int, seconds: float, closing: str
 ) -> None:

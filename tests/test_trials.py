@@ -117,7 +117,7 @@ def test_the_folder_refuses_another_trial(folder: TrialFolder, change: dict[str,
 @pytest.mark.parametrize("text", ["", "{", "{}"])
 def test_a_damaged_configuration_is_refused(folder: TrialFolder, text: str) -> None:
     folder.configuration.write_text(text)
-    with pytest.raises(InputError, match="Move the folder .* away and run again"):
+    with pytest.raises(InputError, match=r"Move the folder .* away and run again"):
         folder.begin(TRIAL)
 
 

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from src.plotting import GREY, PAPER_MARK, SMALL, WIDTH, styled
+from src.metrics import wilson_interval
+from src.plotting import BLACK, GREY, PAPER_MARK, SMALL, WIDTH, styled
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
+from src.studies.resolution.tables import PAPER_TEST_IMAGES
 
 TABLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
 
@@ -27,8 +30,8 @@ SPREAD = 0.16
 def accuracy(folder: Path) -> Figure:
     """Accuracy of CNN and RS on clean and attacked images beside the paper's Tables 1 and 2.
 
-    A column for each protocol; ours with 95% intervals (Wilson), one mark a trial, on the largest test set
-    of the protocol.
+    A column for each protocol. Ours: one mark a trial, on the largest test set of the protocol. 95% intervals
+    (Wilson), the paper's being that of its values on 1,000 images.
 
     Args:
         folder: results/resolution/<profile>.
@@ -41,9 +44,8 @@ def accuracy(folder: Path) -> Figure:
     tables = [table[table["metric"].isin(list(CLASSIFIERS))] for table in tables]
     variants, protocols = variants_in(pd.concat(tables)), protocols_in(pd.concat(tables))
     height = 1.5 + 2 * (0.55 + 0.36 * len(variants))
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
-    figure.suptitle("Accuracy of the six networks (CNN) and their smoothed classifiers (RS) beside the paper's")
+    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    figure.suptitle("Accuracy of the networks (CNN) and their smoothed classifiers (RS) beside the paper's")
     panels = figure.subplots(2, len(protocols), squeeze=False, sharey=True)
     for row, table, title in zip(panels, tables, TABLES.values(), strict=True):
         for axes, protocol in zip(row, protocols, strict=True):
@@ -55,7 +57,7 @@ def accuracy(folder: Path) -> Figure:
     remark = "The accuracy axes differ from panel to panel"
     if all(axes.get_xlim()[0] > 0 for axes in panels.flat):
         remark += " and do not start at 0"
-    figure.legend(handles=_legend(protocols), loc="outside lower center", ncols=3, title=f"{remark}.")
+    figure.legend(handles=_legend(protocols), loc="outside lower center", ncols=len(protocols) + 1, title=f"{remark}.")
     return figure
 
 
@@ -85,6 +87,11 @@ def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str) -
         )
         published = chosen.drop_duplicates("variant")
         places = published["variant"].map(variants.index) + middle
+        # The paper gives no interval; without this one its values would look exact.
+        successes = (published["paper"] * PAPER_TEST_IMAGES).round().astype(int)
+        intervals = [wilson_interval(count, PAPER_TEST_IMAGES) for count in successes]
+        ends = [interval.low for interval in intervals], [interval.high for interval in intervals]
+        axes.hlines(places, *ends, color=BLACK, linewidth=0.6, zorder=1)
         axes.plot(published["paper"], places, label=f"paper {metric}", zorder=4, **PAPER_MARK)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(-0.55, len(variants) - 0.45)
@@ -118,5 +125,6 @@ def _legend(protocols: list[str]) -> list[Line2D]:
         for name, face in (("CNN", "white"), ("RS", colour)):
             style: dict[str, Any] = {"color": colour, "marker": marker, "markerfacecolor": face, "linewidth": 1}
             handles.append(Line2D([], [], label=f"{name}, {protocol}, 95% interval", **style))
-    handles.append(Line2D([], [], label="the paper (1,000 test images)", **PAPER_MARK))
+    paper = PAPER_MARK | {"linestyle": "-", "linewidth": 0.6}
+    handles.append(Line2D([], [], label=f"the paper, interval of its {PAPER_TEST_IMAGES:,} images", **paper))
     return handles

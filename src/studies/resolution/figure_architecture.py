@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from matplotlib.transforms import Bbox
 
 from src.architectures.cnn import CNNConfig
 from src.plotting import BLACK, BLUE, GREY, SMALL, WIDTH, styled
@@ -133,7 +134,7 @@ def _draw_table(axes: Axes) -> None:
                 f"{parameters(config, variant.side):,}",
             ]
         )
-    table = axes.table(rows, colLabels=headings, loc="center", edges="horizontal", bbox=(0, 0, 1, 1))
+    table = axes.table(rows, colLabels=headings, loc="center", edges="horizontal", bbox=Bbox.unit())
     table.auto_set_font_size(False)
     table.set_fontsize(SMALL + 1)
     for (row, column), cell in table.get_celld().items():

@@ -27,12 +27,14 @@ WRITTEN_SIGMA = 1.0
 
 NOTEBOOK_EPSILONS = (RELEASED.epsilon, RELEASED.attack_epsilon(UPSCALED_AI))
 
+SHADING = "Shaded: 95% interval of RS's accuracy."
+
 
 @styled
 def sigma_sweep(folder: Path) -> Figure:
     """Accuracy on clean images against sigma, RS beside the CNN without noise, a panel for each network.
 
-    One line a trial, with its 95% interval (Wilson). Marked are the noise that the author's notebook adds
+    One line a trial, RS's with its 95% interval (Wilson). Marked are the noise that the author's notebook adds
     and the one that the paper writes.
 
     Args:
@@ -63,12 +65,12 @@ def sigma_sweep(folder: Path) -> Figure:
     figure.suptitle(f"Accuracy of the smoothed classifier (RS) as its noise grows, {_images(table)} clean test images")
     handles = []
     for protocol in protocols_in(table):
-        handles += [_handle(protocol, "cnn", " without noise", marker=""), _handle(protocol, "rs", " and 95% interval")]
+        handles += [_handle(protocol, "cnn", " without noise", marker=""), _handle(protocol, "rs")]
     handles += [
         Line2D([], [], color=GREY, linestyle=":", label="noise in the author's notebook: 0.15 of 255"),
         Line2D([], [], color=GREY, linestyle="-.", label="noise that the paper writes: 255 of 255"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(protocols_in(table)) + 1, title=SHADING)
     return figure
 
 
@@ -76,7 +78,7 @@ def sigma_sweep(folder: Path) -> Figure:
 def epsilon_sweep(folder: Path) -> Figure:
     """Accuracy under FGSM against its budget, CNN beside RS, a panel for each network.
 
-    One line a trial, with its 95% interval (Wilson). Marked are the budgets of the author's notebook and,
+    One line a trial, RS's with its 95% interval (Wilson). Marked are the budgets of the author's notebook and,
     at the budget at which it was measured, the accuracy of the paper's Table 2.
 
     Args:
@@ -96,7 +98,7 @@ def epsilon_sweep(folder: Path) -> Figure:
             _line(axes, trial, "epsilon", "cnn", protocol)
         paper = published[published["variant"] == variant]
         axes.plot(paper["author_epsilon_255"] / FULL_SCALE, paper["paper"], label="paper", zorder=4, **PAPER_MARK)
-        axes.set_xlim(-0.0003, rows["epsilon"].max() * 1.05)
+        axes.set_xlim(-0.0003, table["epsilon"].max() * 1.05)
 
     figure = _grid(
         table,
@@ -111,12 +113,12 @@ def epsilon_sweep(folder: Path) -> Figure:
     handles = []
     for protocol in protocols_in(table):
         sigma = table.loc[table["protocol"] == protocol, "sigma_255"].iloc[0]
-        handles += [_handle(protocol, "cnn"), _handle(protocol, "rs", f", σ = {sigma:.4g}/255, and 95% interval")]
+        handles += [_handle(protocol, "cnn"), _handle(protocol, "rs", f", σ = {sigma:.4g}/255")]
     handles += [
-        Line2D([], [], label="the paper, at its notebook's ε", **PAPER_MARK),
+        Line2D([], [], label="the paper, at the notebook's ε", **PAPER_MARK),
         Line2D([], [], color=GREY, linestyle=":", label="ε in the author's notebook: 2 and 10 of 255"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(protocols_in(table)) + 1, title=SHADING)
     return figure
 
 
@@ -159,8 +161,7 @@ def _grid(
 
 def _trials(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(protocol, rows) of each trial, in the table's order."""
-    groups = rows.groupby(["protocol", "seed", "precision"], sort=False)
-    return [(str(protocol), trial) for (protocol, _, _), trial in groups]
+    return [(str(key[0]), trial) for key, trial in rows.groupby(["protocol", "seed", "precision"], sort=False)]
 
 
 def _line(axes: Axes, trial: pd.DataFrame, x: str, classifier: str, protocol: str, **changes: str) -> None:
