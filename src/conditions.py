@@ -21,7 +21,7 @@ COLUMNS = {
     "prediction": "int64",
     "loss": "float64",
 }
-"""Of a record, with pandas types. sigma and epsilon are in [0, 1]; n is the number of votes; both are 0 for the network itself."""
+"""Of a record, with pandas types. sigma and epsilon are in [0, 1], n is the number of votes; 0 where there is none."""
 
 CONDITION = ("classifier", "sigma", "n", "attack", "attacked_output", "epsilon")
 KEY = ("trial", *CONDITION, "image")

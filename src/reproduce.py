@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         help="whose reading of the experiment (default: all that the profile has)")
     add("--variants", nargs="+", metavar="NAME", type=_variant,
         help=f"which networks: {', '.join(repr(variant.name) for variant in VARIANTS)} (default: the profile's)")
-    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="a trial of each network for each (default: 0)")
+    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="each gives a trial of its own (default: 0)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
     add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")

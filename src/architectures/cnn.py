@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from src.base import InputError, Precision
 
 if TYPE_CHECKING:
     import keras
+
+KERNEL = 3
 
 INITIALIZATION = 1
 """Sets the weights' seeds apart from others that derive from the same number."""
@@ -42,6 +45,47 @@ class CNNConfig:
         return CNNConfig((first, second), units, self.dropout)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the network.
+
+    Attributes:
+        name: what it does, at most three short lines.
+        shape: of its output, without the batch.
+        parameters: how many it trains.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def layers(config: CNNConfig, side: int, num_classes: int) -> list[Layer]:
+    """The network of `build_cnn` layer by layer, from its configuration alone.
+
+    Args:
+        config: the widths.
+        side: of the square gray images, in pixels.
+        num_classes: the number of logits.
+    """
+    (first, second), units = config.filters, config.units
+    flat = side * side * second
+    return [
+        Layer("Image", (side, side, 1), 0),
+        Layer(f"Conv {KERNEL}×{KERNEL}\nReLU", (side, side, first), (KERNEL**2 + 1) * first),
+        Layer(f"Conv {KERNEL}×{KERNEL}\nReLU", (side, side, second), (KERNEL**2 * first + 1) * second),
+        Layer(f"Dropout\n{config.dropout:g}", (side, side, second), 0),
+        Layer("Flatten", (flat,), 0),
+        Layer("Dense\nReLU", (units,), (flat + 1) * units),
+        Layer("Dense\nlogits", (num_classes,), (units + 1) * num_classes),
+    ]
+
+
+def parameters(config: CNNConfig, side: int, num_classes: int) -> int:
+    """How many numbers the network trains."""
+    return sum(layer.parameters for layer in layers(config, side, num_classes))
+
+
 def build_cnn(
     config: CNNConfig,
     input_shape: tuple[int, int, int],
@@ -65,19 +109,20 @@ def build_cnn(
     import keras  # here, so that a table can read the widths without loading TensorFlow
 
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    layers = keras.layers
+    kl = keras.layers
+    convolution = partial(kl.Conv2D, kernel_size=KERNEL, padding="same", activation="relu", dtype=policy)
     # An initializer with a fixed seed gives every tensor of one shape the same values, so each layer has its own.
     seeds = [int(word) for word in np.random.SeedSequence([seed, INITIALIZATION]).generate_state(4) >> 1]
     first, second, hidden, last = (keras.initializers.GlorotUniform(word) for word in seeds)
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            layers.Conv2D(config.filters[0], 3, padding="same", activation="relu", kernel_initializer=first, dtype=policy),
-            layers.Conv2D(config.filters[1], 3, padding="same", activation="relu", kernel_initializer=second, dtype=policy),
-            layers.Dropout(config.dropout, dtype=policy),
-            layers.Flatten(dtype=policy),
-            layers.Dense(config.units, activation="relu", kernel_initializer=hidden, dtype=policy),
-            layers.Dense(num_classes, kernel_initializer=last, dtype="float32"),
+            convolution(config.filters[0], kernel_initializer=first),
+            convolution(config.filters[1], kernel_initializer=second),
+            kl.Dropout(config.dropout, dtype=policy),
+            kl.Flatten(dtype=policy),
+            kl.Dense(config.units, activation="relu", kernel_initializer=hidden, dtype=policy),
+            kl.Dense(num_classes, kernel_initializer=last, dtype="float32"),
         ],
         name="cnn",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from src.architectures.cnn import layers
 from src.progress import format_seconds
 from src.studies.resolution.config import NUM_CLASSES
 from src.studies.resolution.plan import Job, Places, number_of_training_images
@@ -45,10 +47,12 @@ class Estimate:
 def estimate(job: Job, places: Places) -> Estimate:
     """What the job still costs on this machine's processor cores."""
     network = job.variant.network(job.profile.width_scale)
-    (first, second), units, pixels = network.filters, network.units, job.variant.side**2
-    parameters = 9 * first + first + 9 * first * second + second + pixels * second * units + units
-    parameters += units * NUM_CLASSES + NUM_CLASSES
-    operations = 2 * (pixels * 9 * first * (1 + second) + pixels * second * units)
+    described = layers(network, job.variant.side, NUM_CLASSES)
+    parameters = sum(layer.parameters for layer in described)
+    # A convolution's weights act at every pixel, a dense layer's once; each time a multiplication and an addition.
+    operations = 2 * sum(
+        layer.parameters * (math.prod(layer.shape[:-1]) if len(layer.shape) == 3 else 1) for layer in described
+    )
     cores = os.cpu_count() or 1
     images = number_of_training_images(job.profile, job.protocol)
     trained = places.trial(job.trial).is_complete
@@ -62,7 +66,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     evaluation = operations * classifications if job.missing(places) else 0.0
     upscaled = (0 if trained else images) + (job.profile.test_images[-1] if evaluation else 0)
     upscaling = upscaled / ESRGAN_RATE if job.variant.upscaler == "esrgan" else 0.0
-    chunk = 4 * 250 * pixels * (first + 3 * second)
+    chunk = 4 * 250 * sum(math.prod(layer.shape) for layer in described)
     return Estimate(
         upscaling=upscaling / cores,
         training=training / TRAINING_RATE / cores,
@@ -77,7 +81,7 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
     table = Table(title=f"Profile {jobs[0].profile.name}: still to do", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
-    for heading in ("upscaling", "training", "evaluation", "memory", "disk"):
+    for heading in ("upscaling", "training", "evaluation", "GB memory", "GB disk"):
         table.add_column(heading, justify="right", no_wrap=True)
     done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
     estimates = []
@@ -92,7 +96,7 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
         seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
         estimates.append((sum(seconds), costs))
         cells = ["done" if finished else format_seconds(value) if value else "-" for value in seconds]
-        sizes = [f"{costs.memory / 1e9:.1f} GB", f"{costs.disk / 1e9:.1f} G"]
+        sizes = ["-" if finished else f"{value / 1e9:.1f}" for value in (costs.memory, costs.disk)]
         table.add_row(f"{job.protocol.name} {job.variant.name} {job.trial.seed}", *cells, *sizes)
     console = Console()
     console.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log2
 from typing import Any
 
@@ -11,52 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.transforms import Bbox
 
-from src.architectures.cnn import CNNConfig
+from src.architectures.cnn import Layer, layers, parameters
 from src.plotting import BLACK, BLUE, GREY, SMALL, WIDTH, styled
 from src.studies.resolution.config import NORMAL, NUM_CLASSES, VARIANTS
-
-KERNEL = 3
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of the network.
-
-    Attributes:
-        name: what it does, at most three short lines.
-        shape: of its output, without the batch.
-        parameters: how many it trains.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
-def layers(config: CNNConfig, side: int, num_classes: int = NUM_CLASSES) -> list[Layer]:
-    """The network of `build_cnn` layer by layer, from its configuration alone.
-
-    Args:
-        config: the widths.
-        side: of the square gray images, in pixels.
-        num_classes: the number of logits.
-    """
-    (first, second), units = config.filters, config.units
-    flat = side * side * second
-    return [
-        Layer("Image", (side, side, 1), 0),
-        Layer(f"Conv {KERNEL}×{KERNEL}\nReLU", (side, side, first), (KERNEL**2 + 1) * first),
-        Layer(f"Conv {KERNEL}×{KERNEL}\nReLU", (side, side, second), (KERNEL**2 * first + 1) * second),
-        Layer(f"Dropout\n{config.dropout:g}", (side, side, second), 0),
-        Layer("Flatten", (flat,), 0),
-        Layer("Dense\nReLU", (units,), (flat + 1) * units),
-        Layer("Dense\nlogits", (num_classes,), (units + 1) * num_classes),
-    ]
-
-
-def parameters(config: CNNConfig, side: int) -> int:
-    """How many numbers the network trains."""
-    return sum(layer.parameters for layer in layers(config, side))
 
 
 @styled
@@ -65,7 +21,7 @@ def architecture() -> Figure:
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
     figure.suptitle("The network layer by layer, and its six variants")
     drawing, table = figure.subplots(2, 1, height_ratios=(1.25, 1))
-    _draw_layers(drawing, layers(NORMAL.network(1), NORMAL.side))
+    _draw_layers(drawing, layers(NORMAL.network(1), NORMAL.side, NUM_CLASSES))
     _draw_table(table)
     return figure
 
@@ -131,7 +87,7 @@ def _draw_table(axes: Axes) -> None:
                 f"{variant.width_factor:g}",
                 "{}, {}".format(*config.filters),
                 f"{config.units}",
-                f"{parameters(config, variant.side):,}",
+                f"{parameters(config, variant.side, NUM_CLASSES):,}",
             ]
         )
     table = axes.table(rows, colLabels=headings, loc="center", edges="horizontal", bbox=Bbox.unit())

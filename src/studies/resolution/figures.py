@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from src.plotting import save
+from src.progress import stage
 from src.studies.resolution.figure_accuracy import accuracy
 from src.studies.resolution.figure_architecture import architecture
 from src.studies.resolution.figure_images import adversarial_examples, resolutions
@@ -47,5 +48,7 @@ def write_figures(folder: Path) -> None:
         InputError: a table or the examples are missing or damaged.
         StorageError: the folder can't be written.
     """
-    for name, draw in _DRAW.items():
-        save(draw(folder), folder / "figures" / name)
+    with stage("Drawing", total=len(_DRAW), unit="figures") as advance:
+        for name, draw in _DRAW.items():
+            save(draw(folder), folder / "figures" / name)
+            advance(1)

@@ -367,7 +367,7 @@ class TestArchitecture:
     )
     def test_parameters_and_the_table_that_says_them(self, name: str, expected: int) -> None:
         (variant,) = (variant for variant in VARIANTS if variant.name == name)
-        assert parameters(variant.network(1), variant.side) == expected
+        assert parameters(variant.network(1), variant.side, 10) == expected
         (table,) = (table for axes in architecture().axes for table in axes.tables)
         row = 1 + NAMES.index(name)
         assert [table[row, column].get_text().get_text() for column in (0, 5)] == [name, f"{expected:,}"]
@@ -377,7 +377,7 @@ class TestArchitecture:
 
         variant = VARIANTS[0]
         network = build_cnn(variant.network(1), (variant.side, variant.side, 1), 10)
-        image, *described = layers(variant.network(1), variant.side)
+        image, *described = layers(variant.network(1), variant.side, 10)
         assert image.shape == network.input_shape[1:]
         assert [layer.shape for layer in described] == [layer.output.shape[1:] for layer in network.layers]
         assert [layer.parameters for layer in described] == [layer.count_params() for layer in network.layers]
