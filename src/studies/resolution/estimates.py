@@ -79,9 +79,9 @@ def estimate(job: Job, places: Places) -> Estimate:
 
 def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
-    table = Table(title=f"Profile {jobs[0].profile.name}: still to do", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=f"Profile {jobs[0].profile.name}: still to do", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("network", no_wrap=True)
-    for heading in ("upscaling", "training", "evaluation", "GB memory", "GB disk"):
+    for heading in ("upscale", "train", "evaluate", "memory", "disk"):
         table.add_column(heading, justify="right", no_wrap=True)
     done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
     estimates = []
@@ -96,7 +96,7 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
         seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
         estimates.append((sum(seconds), costs))
         cells = ["done" if finished else format_seconds(value) if value else "-" for value in seconds]
-        sizes = ["-" if finished else f"{value / 1e9:.1f}" for value in (costs.memory, costs.disk)]
+        sizes = ["-" if finished else f"{value / 1e9:.1f} GB" for value in (costs.memory, costs.disk)]
         table.add_row(f"{job.protocol.name} {job.variant.name} {job.trial.seed}", *cells, *sizes)
     console = Console()
     console.print(table)
