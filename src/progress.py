@@ -44,7 +44,7 @@ class _Log:
         now = time.monotonic()
         elapsed = now - self.start
         due = elapsed > QUIET_S if self.spoke is None else now - self.spoke > LOG_INTERVAL_S
-        if due and self.done < self.total:
+        if due and 0 < self.done < self.total:
             remaining = format_seconds(elapsed * (self.total - self.done) / self.done)
             print(f"{self.description}: {self.done} of {self.total} {self.unit}, {remaining} left",
                   file=sys.stderr, flush=True)

@@ -18,6 +18,9 @@ import pandas as pd
 from src.base import InputError
 from src.files import explained_storage_errors, write_atomically
 
+MEMBER_HEAD = b"\x1f\x8b\x08\x00"
+"""How every gzip member that is written here begins."""
+
 FLOAT_FORMAT = "%.9g"
 """Nine digits give a float32 back exactly."""
 
@@ -36,6 +39,7 @@ class Records:
         self.partial = path.with_name(path.name.removesuffix(".csv.gz") + ".partial")
         self._columns = columns
         self._key = list(key)
+        self._nan = {name: ["nan"] for name, kind in columns.items() if kind.startswith("float")}
 
     def load(self) -> pd.DataFrame:
         """All rows, finished or in the making, sorted by key.
@@ -72,14 +76,15 @@ class Records:
             return
         text = self._text(self.load())
         write_atomically(self.path, lambda file: file.write(gzip.compress(text, mtime=0)))
-        self.partial.unlink()
+        with explained_storage_errors(self.partial):
+            self.partial.unlink()
 
     def _text(self, rows: pd.DataFrame) -> bytes:
-        return rows[list(self._columns)].to_csv(index=False, float_format=FLOAT_FORMAT).encode()
+        return rows[list(self._columns)].to_csv(index=False, float_format=FLOAT_FORMAT, na_rep="nan").encode()
 
     def _parse(self, path: Path, text: bytes) -> pd.DataFrame:
         try:
-            rows = pd.read_csv(io.BytesIO(text), dtype=self._columns, keep_default_na=False)
+            rows = pd.read_csv(io.BytesIO(text), dtype=self._columns, keep_default_na=False, na_values=self._nan)
             if list(rows.columns) != list(self._columns):
                 raise ValueError(f"its columns are {', '.join(rows.columns)}")
         except ValueError as error:
@@ -109,6 +114,9 @@ def split_members(path: Path) -> tuple[list[bytes], int]:
     while end < len(data):
         decoder = zlib.decompressobj(wbits=31)
         try:
+            # Without this look at the header, a flipped bit in it could make zlib wait for more, as at a torn end.
+            if data[end : end + len(MEMBER_HEAD)] != MEMBER_HEAD[: len(data) - end]:
+                raise zlib.error("not the head of a gzip member")
             text = decoder.decompress(data[end:])
         except zlib.error as error:
             raise damaged(path, error) from error

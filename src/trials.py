@@ -17,7 +17,7 @@ import numpy as np
 
 from src.arrays import load_arrays, save_arrays
 from src.base import InputError, Precision
-from src.files import sha256, verify_sha256, write_text
+from src.files import explained_storage_errors, sha256, verify_sha256, write_text
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class TrialFolder:
         text = json.dumps(trial.as_dict(), indent=2, sort_keys=True) + "\n"
         if not self.configuration.exists():
             write_text(self.configuration, text)
-        elif self.configuration.read_text() != text:
+        elif self.configuration.read_bytes() != text.encode():
             raise InputError(
                 f"{self.configuration} does not describe the trial its folder is named for. "
                 f"Move the folder {self.path} away and run again: the network is trained anew."
@@ -117,7 +117,8 @@ class TrialFolder:
         save_arrays(self.weights, {f"{place:03d}": array for place, array in enumerate(weights)})
         facts = {"weights_sha256": sha256(self.weights), **facts}
         write_text(self.marker, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-        self.checkpoint.unlink(missing_ok=True)
+        with explained_storage_errors(self.checkpoint):
+            self.checkpoint.unlink(missing_ok=True)
 
     @property
     def _remedy(self) -> str:
@@ -130,9 +131,12 @@ class TrialFolder:
             InputError: the marker can't be read.
         """
         try:
-            return dict(json.loads(self.marker.read_text()))
-        except ValueError as error:
-            raise InputError(f"{self.marker} is damaged ({error}). {self._remedy}") from error
+            facts = dict(json.loads(self.marker.read_text()))
+            if not isinstance(facts.get("weights_sha256"), str):
+                raise ValueError("it has no hash of the weights")
+        except (ValueError, TypeError, FileNotFoundError) as error:
+            raise InputError(f"{self.marker} is missing or damaged ({error}). {self._remedy}") from error
+        return facts
 
     def load_weights(self) -> list[np.ndarray]:
         """The trained network's arrays, checked against the marker's hash.
@@ -140,7 +144,7 @@ class TrialFolder:
         Raises:
             InputError: the file is missing or damaged.
         """
-        expected = self.facts().get("weights_sha256", "")
+        expected = self.facts()["weights_sha256"]
         if not self.weights.exists():
             raise InputError(f"{self.weights} is missing. {self._remedy}")
         verify_sha256(self.weights, expected, self._remedy)

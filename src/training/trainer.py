@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from src.base import LabeledImages, TrainingError
+from src.base import InputError, LabeledImages, TrainingError
 from src.files import write_text
 from src.progress import stage
 from src.training.checkpoints import load_checkpoint, save_checkpoint
@@ -63,10 +63,12 @@ def train(
         description: for the progress bar.
 
     Raises:
-        TrainingError: the loss is not finite.
-        InputError: the checkpoint is damaged.
+        TrainingError: the loss or a weight is not finite.
+        InputError: there are no images, or the checkpoint is damaged.
         StorageError: the folder can't be written.
     """
+    if len(data) == 0:
+        raise InputError("training images: there are none.")
     optimizer = keras.optimizers.Adam()
     optimizer.build(network.trainable_variables)
     history = load_checkpoint(folder, network, optimizer) if folder.checkpoint.exists() else []
@@ -75,8 +77,11 @@ def train(
     with stage(description, total=(config.epochs - len(history)) * batches, unit="steps") as advance:
         for epoch in range(len(history) + 1, config.epochs + 1):
             history.append(_train_epoch(network, data, config.batch_size, step, seed, epoch, advance))
+            _refuse_unusable_weights(network, epoch)
             save_checkpoint(folder, network, optimizer, history)
-            write_text(folder.history, pd.DataFrame(history).to_csv(index=False, float_format="%.6g"))
+            _write_history(folder, history)
+    # Once more, for a run that was killed between its last checkpoint and this.
+    _write_history(folder, history)
     packages = ("tensorflow", "keras", "numpy")
     folder.complete(
         network.get_weights(),
@@ -87,6 +92,18 @@ def train(
             "versions": {name: version(name) for name in packages},
         },
     )
+
+
+def _write_history(folder: TrialFolder, history: list[dict[str, float]]) -> None:
+    write_text(folder.history, pd.DataFrame(history).to_csv(index=False, float_format="%.6g"))
+
+
+def _refuse_unusable_weights(network: keras.Model, epoch: int) -> None:
+    if not all(np.isfinite(value.numpy()).all() for value in network.weights):
+        raise TrainingError(
+            f"weights are not finite after epoch {epoch}. The last checkpoint is from before it: look at the training "
+            "images, or train at --precision float32."
+        )
 
 
 def _compiled_step(
@@ -139,7 +156,8 @@ def _train_epoch(
 
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
-    for place, layer in enumerate(network.layers):
-        if isinstance(layer, keras.layers.Dropout):
+    # Layers inside layers too; a Dropout of rate 0 has no generator.
+    for place, layer in enumerate(network._flatten_layers(include_self=False)):
+        if isinstance(getattr(layer, "seed_generator", None), keras.random.SeedGenerator):
             state = np.random.SeedSequence([seed, DROPOUT, epoch, place]).generate_state(2)
             layer.seed_generator.state.assign(state)

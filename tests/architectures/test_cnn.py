@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from src.architectures.cnn import CNNConfig, build_cnn
+from src.architectures.cnn import CNNConfig, build_cnn, layers, parameters
 from src.base import InputError
 
 TINY = CNNConfig((3, 5), 7)
@@ -30,6 +30,7 @@ class TestSizes:
     def test_parameters_are_the_paper_s(self, side: int, factor: float, expected: int) -> None:
         network = build_cnn(CNNConfig().scaled(factor), (side, side, 1), 10)  # 411 MB, the largest
         assert network.count_params() == expected
+        assert parameters(CNNConfig().scaled(factor), side, 10) == expected
         assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == expected
 
     @pytest.mark.parametrize(
@@ -54,6 +55,18 @@ class TestSizes:
             assert (layer.kernel_size, layer.strides, layer.padding) == ((3, 3), (1, 1), "same")
         assert [layer.activation.__name__ for layer in (first, second, hidden, last)] == ["relu"] * 3 + ["linear"]
         assert dropout.rate == 0.5
+
+
+    @pytest.mark.parametrize("config", [CNNConfig(), CNNConfig((3, 5), 7, 0.25)])
+    def test_the_list_of_layers_is_the_network_s(self, config: CNNConfig) -> None:
+        image, *listed = layers(config, 12, 6)
+        assert (image.shape, image.parameters) == ((12, 12, 1), 0)
+        network = build_cnn(config, (12, 12, 1), 6)
+        for layer, built in zip(listed, network.layers, strict=True):
+            assert layer.shape == built.output.shape[1:]
+            assert layer.parameters == built.count_params()
+            assert layer.name.split()[0] in type(built).__name__
+        assert f"{config.dropout:g}" in listed[2].name
 
 
 class TestLogits:

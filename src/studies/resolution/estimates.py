@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from src.architectures.cnn import layers
-from src.progress import format_seconds
 from src.studies.resolution.config import NUM_CLASSES
 from src.studies.resolution.plan import Job, Places, number_of_training_images
 from src.trials_table import load_trials
@@ -95,14 +94,22 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
         upscaled.add(shared)
         seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
         estimates.append((sum(seconds), costs))
-        cells = ["done" if finished else format_seconds(value) if value else "-" for value in seconds]
+        cells = ["done" if finished else _rounded(value) if value else "-" for value in seconds]
         sizes = ["-" if finished else f"{value / 1e9:.1f} GB" for value in (costs.memory, costs.disk)]
         table.add_row(f"{job.protocol.name} {job.variant.name} {job.trial.seed}", *cells, *sizes)
     console = Console()
     console.print(table)
     console.print(
-        f"In all about {format_seconds(sum(seconds for seconds, _ in estimates))} on {os.cpu_count()} CPU cores "
+        f"In all about {_rounded(sum(seconds for seconds, _ in estimates))} on {os.cpu_count()} CPU cores "
         f"(on a GPU: not measured), {max(costs.memory for _, costs in estimates) / 1e9:.1f} GB of memory and "
         f"{sum(costs.disk for _, costs in estimates) / 1e9:.2f} GB of disk at most; nothing was run.",
         highlight=False,
     )
+
+
+def _rounded(seconds: float) -> str:
+    """A duration as precise as an estimate is."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
