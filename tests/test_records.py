@@ -179,6 +179,36 @@ def test_a_torn_tail_alone_finishes_as_no_rows(three: Records) -> None:
     same(three.load(), block([5]))
 
 
+def test_a_number_that_is_not_one_comes_back(tmp_path: Path) -> None:
+    columns = {"name": "str", "image": "int64", "loss": "float64"}
+    records = Records(tmp_path / "a.csv.gz", columns, ("name", "image"))
+    rows = pd.DataFrame({"name": ["nan", "b"], "image": [1, 2], "loss": [float("nan"), float("inf")]})
+    records.append(rows)
+    records.finish()
+    loaded = records.load().sort_values("image")
+    assert loaded["name"].tolist() == ["nan", "b"]
+    assert np.isnan(loaded["loss"].iloc[0]) and loaded["loss"].iloc[1] == np.inf
+
+
+def test_no_flipped_bit_loses_rows_in_silence(three: Records) -> None:
+    """Of the whole blocks before the last: in the last, a flip can't be told from a torn end."""
+    whole = three.partial.read_bytes()
+    expected = three.load()
+    members, _ = split_members(three.partial)
+    last = whole.rindex(b"\x1f\x8b\x08\x00")
+    refused = 0
+    for place in range(last):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            three.partial.write_bytes(damaged)
+            try:
+                same(three.load(), expected)
+            except InputError:
+                refused += 1
+    assert len(members) == 3 and refused > 8 * 0.8 * last
+
+
 def test_every_damage_to_a_whole_block_is_noticed(three: Records) -> None:
     whole = three.partial.read_bytes()
     second = whole.index(b"\x1f\x8b\x08", 1)

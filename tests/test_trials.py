@@ -228,7 +228,15 @@ def test_a_damaged_marker(folder: TrialFolder, damage: Any) -> None:
 
 def test_a_marker_without_a_hash_vouches_for_nothing(folder: TrialFolder) -> None:
     folder.complete(WEIGHTS, FACTS)
-    folder.marker.write_text("{}")
+    for text in ("{}", "null", "5", "[1]", '{"weights_sha256": 3}'):
+        folder.marker.write_text(text)
+        with pytest.raises(InputError, match="Delete the folder"):
+            folder.load_weights()
+
+
+def test_weights_without_a_marker_are_refused(folder: TrialFolder) -> None:
+    folder.complete(WEIGHTS, FACTS)
+    folder.marker.unlink()
     with pytest.raises(InputError, match="Delete the folder"):
         folder.load_weights()
 

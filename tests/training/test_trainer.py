@@ -321,6 +321,77 @@ def test_a_loss_that_is_not_finite_stops_the_training(unbroken: Outcome, tmp_pat
     same(run(tmp_path), unbroken)
 
 
+def test_weights_that_are_not_finite_stop_the_training(unbroken: Outcome, tmp_path: Path) -> None:
+    """A gradient that is not a number, in the last step of an epoch whose losses all are."""
+    steps = tf.Variable(0)
+
+    @tf.custom_gradient
+    def broken(value: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        return value, lambda upstream: upstream * tf.where(steps == 2 * BATCHES, np.float32(np.nan), 1.0)
+
+    def bad(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        steps.assign_add(1)
+        loss, logits = cross_entropy(model, images, labels)
+        return broken(loss), logits
+
+    with pytest.raises(TrainingError, match="not finite after epoch 2"):
+        run(tmp_path, loss=bad)
+    assert not TrialFolder(tmp_path).is_complete
+    same(run(tmp_path), unbroken)
+
+
+def test_no_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there are none"):
+        train(network(), DATA.take(slice(0, 0)), cross_entropy, CONFIG, 0, TrialFolder(tmp_path), "Training")
+
+
+def test_dropout_inside_an_inner_model_resumes_and_a_rate_of_zero_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nested() -> keras.Model:
+        weights = keras.initializers.GlorotUniform(1)
+        inner = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dropout(0.0)])
+        return keras.Sequential(
+            [keras.Input((6, 6, 1)), keras.layers.Flatten(), inner, keras.layers.Dense(CLASSES, None, True, weights)]
+        )
+
+    def trained(path: Path) -> list[bytes]:
+        folder = TrialFolder(path)
+        train(nested(), DATA, cross_entropy, CONFIG, 5, folder, "Training")
+        return [array.tobytes() for array in folder.load_weights()]
+
+    save = trainer.save_checkpoint
+
+    def interrupted(folder: TrialFolder, model: keras.Model, optimizer: Any, history: Any) -> None:
+        save(folder, model, optimizer, history)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "save_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "interrupted")
+    monkeypatch.setattr(trainer, "save_checkpoint", save)
+    assert trained(tmp_path / "interrupted") == trained(tmp_path / "unbroken")
+
+
+def test_a_kill_between_the_last_checkpoint_and_its_history_loses_no_row(
+    unbroken: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = trainer.write_text
+    calls = []
+
+    def interrupted(path: Path, text: str) -> None:
+        calls.append(path)
+        if len(calls) == CONFIG.epochs:
+            raise KeyboardInterrupt
+        write(path, text)
+
+    monkeypatch.setattr(trainer, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.setattr(trainer, "write_text", write)
+    pd.testing.assert_frame_equal(run(tmp_path).history, unbroken.history, check_exact=True)
+
+
 def test_a_full_disk_keeps_the_former_checkpoint(
     unbroken: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
