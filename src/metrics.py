@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ class Interval(NamedTuple):
     high: float
 
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        return isinstance(value, numbers.Real) and self.low <= float(value) <= self.high
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
@@ -56,10 +57,11 @@ def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> Interva
     """A mean with its Student t interval.
 
     Raises:
-        InputError: fewer than two values.
+        InputError: fewer than two values, or one that is not finite.
     """
-    if len(values) < 2:
-        raise InputError(f"mean: expected at least two values for an interval, got {len(values)}.")
+    if len(values) < 2 or not np.isfinite(values).all():
+        finite = int(np.isfinite(values).sum())
+        raise InputError(f"mean: expected at least two values, all finite, got {len(values)}, {finite} of them finite.")
     mean = float(np.mean(values))
     half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
     return Interval(mean, mean - half, mean + half)

@@ -99,9 +99,7 @@ class TestNewcombe:
 
     @given(proportions(), proportions())
     @settings(derandomize=True, deadline=None)
-    def test_contains_the_estimate_and_turns_with_the_order(
-        self, one: tuple[int, int], two: tuple[int, int]
-    ) -> None:
+    def test_contains_the_estimate_and_turns_with_the_order(self, one: tuple[int, int], two: tuple[int, int]) -> None:
         interval, turned = newcombe_interval(*one, *two), newcombe_interval(*two, *one)
         assert -1 - 1e-12 <= interval.low <= interval.estimate <= interval.high <= 1 + 1e-12
         assert turned == pytest.approx((-interval.estimate, -interval.high, -interval.low), abs=1e-12)
@@ -168,3 +166,13 @@ class TestMean:
 )
 def test_an_interval_contains_what_lies_between_its_ends(value: object, inside: bool) -> None:
     assert (value in Interval(0.25, 0.2, 0.4)) is inside
+
+
+def test_numpys_numbers_are_inside_too() -> None:
+    interval = wilson_interval(1, 2)
+    assert np.float32(0.5) in interval and np.int64(2) not in interval and "0.5" not in interval
+
+
+def test_a_mean_of_something_not_finite_is_refused() -> None:
+    with pytest.raises(InputError, match="3, 2 of them finite"):
+        mean_interval(np.array([1.0, np.nan, 2.0]))

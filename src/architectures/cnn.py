@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,8 +38,10 @@ class CNNConfig:
         """The same network with every width multiplied by `factor`, rounded (image side / 28 in the paper).
 
         Raises:
-            InputError: a width would fall below one.
+            InputError: a width would fall below one, or the factor is not finite.
         """
+        if not math.isfinite(factor):
+            raise InputError(f"width factor: expected a finite number, got {factor}.")
         first, second, units = (round(width * factor) for width in (*self.filters, self.units))
         if min(first, second, units) < 1:
             raise InputError(f"width factor {factor}: a layer would have no units; take a larger factor.")

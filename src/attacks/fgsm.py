@@ -28,7 +28,7 @@ class FGSM:
     def __init__(
         self, network: keras.Model, output: Literal["logits", "softmax"] = "logits", bounds: Bounds | None = None
     ) -> None:
-        bounds = bounds or Bounds()
+        self._bounds = bounds = bounds or Bounds()
         self._shape = tuple(network.input_shape[1:])
 
         @tf.function(input_signature=[tf.TensorSpec([BLOCK, *self._shape], tf.float32)])
@@ -53,9 +53,21 @@ class FGSM:
             (batch, height, width, channels) float32.
 
         Raises:
-            InputError: `epsilon` is out of range.
+            InputError: `epsilon` is out of range, or images and labels do not fit the network, bounds or each other.
         """
         check_epsilon(epsilon)
+        images, labels = np.asarray(images, np.float32), np.asarray(labels)
+        if images.shape[1:] != self._shape or labels.shape != images.shape[:1]:
+            raise InputError(
+                f"images and labels: expected shapes (batch, {', '.join(map(str, self._shape))}) and (batch,), "
+                f"got {images.shape} and {labels.shape}."
+            )
+        lowest, highest = images.min(initial=self._bounds.lower), images.max(initial=self._bounds.upper)
+        if not (lowest >= self._bounds.lower and highest <= self._bounds.upper):
+            raise InputError(
+                f"images: expected values from {self._bounds.lower} to {self._bounds.upper}, "
+                f"got {lowest} to {highest}. Rescale them, or give FGSM other bounds."
+            )
         adversarial = np.empty_like(images)
         for start in range(0, len(images), BLOCK):
             count = min(BLOCK, len(images) - start)

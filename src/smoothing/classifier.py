@@ -80,23 +80,27 @@ class SmoothedClassifier:
             stream: what the noise is for.
 
         Raises:
-            InputError: `n` is below 1, or the images' or indices' shape does not fit.
+            InputError: `n` is below 1, images or indices do not fit, or the network's outputs are not finite.
         """
-        if n < 1 or n != int(n):
+        if not (math.isfinite(n) and n >= 1 and n == int(n)):
             raise InputError(f"n: expected a whole number of votes, at least 1, got {n}.")
+        n = int(n)
         images = np.asarray(images, np.float32)
         if images.shape[1:] != self._input_shape:
             raise InputError(f"images: expected shape (batch, {self._input_shape}), got {images.shape}.")
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        if indices.shape != (len(images),) or (indices < 0).any() or (indices >= 2**31).any():
-            raise InputError(f"indices: expected {len(images)} whole numbers from 0 to 2^31 - 1, one for each image.")
+        check_indices(indices, len(images))
         sums = self._sums(images, indices, self.sigma, n, self.seed, stream).numpy()
         counts, probabilities = sums[:, : self._classes], sums[:, self._classes :]
+        unusable = indices[~np.isfinite(probabilities).all(axis=1)]
+        if len(unusable):
+            raise InputError(f"the network's outputs for image {unusable[0]} are not finite; so there is no vote.")
         return Votes(counts.astype(np.int64), (probabilities / n).astype(np.float32))
 
 
 def _votes_and_probabilities(logits: tf.Tensor) -> tf.Tensor:
-    """(rows, classes) logits -> (rows, 2 * classes): the vote, one-hot, beside the softmax."""
+    """(rows, classes) logits -> (rows, 2 * classes) float32: the vote, one-hot, beside the softmax."""
+    logits = tf.cast(logits, tf.float32)
     vote = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
     return tf.concat([vote, tf.nn.softmax(logits)], axis=-1)
 
@@ -107,11 +111,34 @@ def check_sigma(sigma: float) -> None:
         raise InputError(f"sigma: expected a finite number, 0 or more, in the unit of the images, got {sigma}.")
 
 
+def check_indices(indices: np.ndarray, count: int) -> None:
+    """Raise InputError unless `indices` are `count` whole numbers from 0 to 2^31 - 1."""
+    got = f"{indices.dtype} of shape {indices.shape}"
+    fitting = indices.shape == (count,) and np.issubdtype(indices.dtype, np.integer)
+    if fitting:
+        outside = indices[(indices < 0) | (indices >= 2**31)]
+        if len(outside) == 0:
+            return
+        got = str(outside[0])
+    raise InputError(
+        f"indices: expected {count} whole numbers from 0 to 2^31 - 1, one for each image, got {got}."
+    )
+
+
 def check_emits_logits(network: keras.Model) -> None:
-    """Raise InputError if the network's last layer is, or ends in, a softmax."""
-    last = network.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+    """Raise InputError unless the network takes images of one fixed shape and does not emit probabilities.
+
+    Probabilities are told by what comes out, as a softmax can hide in any layer.
+    """
+    if not network.built or None in network.input_shape[1:]:
+        shape = network.input_shape if network.built else "none yet"
+        raise InputError(f"network: a fixed input shape is needed, got {shape}. Begin it with keras.Input(...).")
+    if len(network.output_shape) != 2:
+        raise InputError(f"network: expected an output of shape (batch, classes), got {network.output_shape}.")
+    images = np.random.default_rng(0).random((8, *network.input_shape[1:]), np.float32)
+    outputs = tf.cast(network(images, training=False), tf.float64).numpy()
+    if (outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2:
         raise InputError(
-            f"the network ends in a softmax (layer {last.name!r}), but logits are needed. "
+            f"the network emits probabilities (its last layer is {network.layers[-1].name!r}), but logits are needed. "
             "Build it without the softmax, or set that layer's activation to keras.activations.linear."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -116,7 +116,7 @@ def rows_that_fit(network: keras.Model) -> int:
     Returns:
         A multiple of DRAW_BLOCK.
     """
-    values = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
+    values = sum(math.prod(layer.output.shape[1:]) for layer in _innermost_layers(network))
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     if on_gpu:
         memory = max(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")
@@ -124,3 +124,11 @@ def rows_that_fit(network: keras.Model) -> int:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fitting = int(memory * MEMORY_SHARE / (4 * values)) // DRAW_BLOCK * DRAW_BLOCK
     return max(DRAW_BLOCK, min(fitting, MAX_ROWS_GPU if on_gpu else MAX_ROWS_CPU))
+
+
+def _innermost_layers(network: keras.Model) -> Iterator[keras.Layer]:
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _innermost_layers(layer)
+        else:
+            yield layer

@@ -56,7 +56,6 @@ class TestSizes:
         assert [layer.activation.__name__ for layer in (first, second, hidden, last)] == ["relu"] * 3 + ["linear"]
         assert dropout.rate == 0.5
 
-
     @pytest.mark.parametrize("config", [CNNConfig(), CNNConfig((3, 5), 7, 0.25)])
     def test_the_list_of_layers_is_the_network_s(self, config: CNNConfig) -> None:
         image, *listed = layers(config, 12, 6)

@@ -151,3 +151,18 @@ def test_a_saturated_softmax_hides_the_gradient_and_logits_do_not() -> None:
     np.testing.assert_array_equal(FGSM(network, "softmax")(images, wrong, 10 / 255), images)
     adversarial = FGSM(network, "logits")(images, wrong, 10 / 255)
     assert (np.abs(adversarial - images) > 0).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "saying"),
+    [
+        (np.full((2, 6, 6, 1), 2.0), np.zeros(2, int), "from 0.0 to 1.0, got 0.0 to 2.0"),
+        (np.full((2, 6, 6, 1), np.nan), np.zeros(2, int), "got nan"),
+        (np.zeros((2, 5, 5, 1)), np.zeros(2, int), r"\(batch, 6, 6, 1\)"),
+        (np.zeros((2, 6, 6, 1)), np.zeros(1, int), r"got \(2, 6, 6, 1\) and \(1,\)"),
+    ],
+)
+def test_images_and_labels_that_do_not_fit(images: np.ndarray, labels: np.ndarray, saying: str) -> None:
+    network = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(InputError, match=saying):
+        FGSM(network)(images, labels, 0.1)

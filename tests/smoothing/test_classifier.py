@@ -331,3 +331,65 @@ class TestBadInput:
     def test_a_softmax_inside_is_no_offence(self) -> None:
         network = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Softmax(), layers.Dense(3)])
         check_emits_logits(network)
+
+
+class TestNetworks:
+    """Which networks can be smoothed, and what is said of the others."""
+
+    @staticmethod
+    def ending_in(*ends: keras.Layer) -> keras.Model:
+        return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), *ends])
+
+    @pytest.mark.parametrize("end", ["activation", "tf", "ops", "layer", "nested", "identity"])
+    def test_probabilities_are_refused_however_they_come_about(self, end: str) -> None:
+        dense = keras.layers.Dense
+        ends = {
+            "activation": [dense(3, activation="softmax")],
+            "tf": [dense(3, activation=tf.nn.softmax)],
+            "ops": [dense(3, activation=keras.ops.softmax)],
+            "layer": [dense(3), keras.layers.Softmax()],
+            "nested": [keras.Sequential([dense(3), keras.layers.Softmax()])],
+            "identity": [dense(3, activation="softmax"), keras.layers.Identity()],
+        }
+        with pytest.raises(InputError, match=r"emits probabilities.*keras\.activations\.linear"):
+            SmoothedClassifier(self.ending_in(*ends[end]), 0.25)
+
+    def test_a_softmax_inside_is_no_softmax_at_the_end(self) -> None:
+        network = self.ending_in(keras.layers.Dense(5, activation="softmax"), keras.layers.Dense(3))
+        assert SmoothedClassifier(network, 0.25).vote(np.zeros((1, 4, 4, 1)), 10).counts.sum() == 10
+
+    def test_a_shape_that_is_not_fixed_is_refused(self) -> None:
+        free = keras.Sequential(
+            [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+        )
+        unbuilt = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+        for network in (free, unbuilt):
+            with pytest.raises(InputError, match="fixed input shape"):
+                SmoothedClassifier(network, 0.25)
+
+    def test_float16_logits_vote(self) -> None:
+        network = self.ending_in(keras.layers.Dense(3, dtype="float16"))
+        votes = SmoothedClassifier(network, 0.25).vote(np.zeros((2, 4, 4, 1)), 20)
+        assert (votes.counts.sum(axis=1) == 20).all() and votes.probabilities.dtype == np.float32
+
+    def test_outputs_that_are_not_finite_do_not_vote(self) -> None:
+        smoothed = SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25)
+        images = np.zeros((3, 4, 4, 1), np.float32)
+        images[1, 0, 0, 0] = np.nan
+        with pytest.raises(InputError, match="image 7 are not finite"):
+            smoothed.vote(images, 10, np.array([5, 7, 9]))
+
+    @pytest.mark.parametrize("n", [float("nan"), float("inf"), 0, -1, 1.5])
+    def test_a_number_of_votes_that_is_none(self, n: float) -> None:
+        with pytest.raises(InputError, match=f"got {n}"):
+            SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25).vote(np.zeros((1, 4, 4, 1)), n)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("indices", "saying"),
+        [([0.5, 1.0], "float64"), ([0, -3], "got -3"), ([2**31, 0], "got 2147483648"), ([0, 1, 2], r"shape \(3,\)")],
+    )
+    def test_indices_that_are_none(self, indices: list[float], saying: str) -> None:
+        with pytest.raises(InputError, match=saying):
+            SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25).vote(
+                np.zeros((2, 4, 4, 1)), 10, np.array(indices)
+            )

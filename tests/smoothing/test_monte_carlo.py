@@ -189,3 +189,10 @@ class TestRowsThatFit:
         for image, index, row in zip(images_of(3), (5, 6, 7), got, strict=True):
             expected = (image.ravel() + np.float32(0.5) * noise_of(3, Stream.ESTIMATION, index, 37)).sum(0, np.float64)
             np.testing.assert_allclose(row, expected, rtol=1e-6, atol=1e-5)
+
+
+def test_rows_that_fit_looks_inside_nested_models() -> None:
+    body = [keras.layers.Conv2D(512, 3, padding="same"), keras.layers.Flatten()]
+    flat = keras.Sequential([keras.Input((224, 224, 3)), *body])
+    nested = keras.Sequential([keras.Input((224, 224, 3)), keras.Sequential(body)])
+    assert rows_that_fit(nested) == rows_that_fit(flat) < MAX_ROWS_CPU

@@ -198,6 +198,15 @@ class TestKeys:
         rows = [values.tobytes() for values in neighbours(16).values()]
         assert len(set(rows)) == len(rows)
 
+    def test_no_field_runs_over_into_the_next(self) -> None:
+        """A key packs its fields into two words: a large block must not look like another image."""
+        values = [draws(SEED, STREAM, [INDEX + 1], [BLOCK], 4)]
+        values += [draws(SEED, STREAM, [INDEX], [BLOCK + 2**bit], 4) for bit in range(32)]
+        values += [draws(SEED, STREAM, [INDEX + 2**bit], [BLOCK], 4) for bit in range(1, 31)]
+        values += [draws(SEED + 2**bit, STREAM, [INDEX], [BLOCK], 4) for bit in range(48)]
+        values += [draws(seed, stream, [0], [0], 4) for seed in range(4) for stream in Stream]
+        assert len({block.tobytes() for block in values}) == len(values)
+
     def test_streams_are_four(self) -> None:
         assert sorted(Stream) == [0, 1, 2, 3]
 

@@ -41,7 +41,7 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
         if unfinished:
             _execute(unfinished, places, esrgan, prepare)
         elif all(path.exists() for path in outputs):
-            print(f"Nothing to do: {len(jobs)} of {len(jobs)} networks of profile {profile.name} are trained and evaluated.")
+            print(f"Nothing to do: of profile {profile.name}, {len(jobs)} of {len(jobs)} networks are complete.")
             print_summary(folder, profile)
             return
         write_tables(folder, profile)
