@@ -9,17 +9,18 @@ All three alternate in one process, so that the ratio holds while the machine's 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from src.startup import start_tensorflow
 
-import numpy as np
-import tensorflow as tf
+start_tensorflow()  # before anything else imports TensorFlow; hence E402 below
 
-from src.architectures.cnn import CNNConfig, build_cnn
-from src.smoothing.classifier import SmoothedClassifier
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from src.architectures.cnn import CNNConfig, build_cnn  # noqa: E402
+from src.smoothing.classifier import SmoothedClassifier  # noqa: E402
 
 SIDE, IMAGES, N = 28, 5, 1000
 LOOP_IMAGES, LOOP_N = 20, 10

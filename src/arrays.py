@@ -45,6 +45,8 @@ def load_arrays(path: Path, remedy: str, names: Sequence[str] | None = None) -> 
                 # Not np.load: it may stop reading before zipfile has compared the CRC.
                 members = {name: io.BytesIO(archive.read(f"{name}.npy")) for name in wanted}
             return {name: np.lib.format.read_array(member, allow_pickle=False) for name, member in members.items()}
+        except MemoryError:
+            raise
         # A damaged archive fails in zipfile, zlib, struct or NumPy, each with exceptions of its own.
         except Exception as error:
             raise InputError(f"{path} is damaged or not the expected file ({error}). {remedy}") from error

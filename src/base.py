@@ -10,10 +10,6 @@ import numpy as np
 Precision = Literal["float32", "bfloat16"]
 """Of a network's activations; weights and logits are float32."""
 
-ABSTAIN = -1
-"""The prediction of a smoothed classifier that declines to answer; an error in every denominator."""
-
-
 class InputError(ValueError):
     """Something the user gave, or has on disk, can't be used.
 

@@ -73,6 +73,8 @@ def _drop_leftovers(path: Path) -> None:
     """Remove what killed processes left beside `path`; a checkpoint's can be of a gigabyte."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         process = leftover.name.split(".")[-2]
+        if not process.isdecimal():
+            continue  # not written here
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:

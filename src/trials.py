@@ -104,8 +104,8 @@ class TrialFolder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether training has ended."""
-        return self.marker.exists()
+        """Whether training has ended and its weights are here; of large networks, only the marker is handed on."""
+        return self.marker.exists() and self.weights.exists()
 
     def complete(self, weights: Sequence[np.ndarray], facts: Mapping[str, Any]) -> None:
         """Write the weights and, last, the completion marker with their hash; drop the checkpoint.

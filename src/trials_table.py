@@ -59,6 +59,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
             if name not in table:
                 raise ValueError(f"it has no column {name}")
         table["training"].map(json.loads)
+        table["seed"] = table["seed"].astype(int)
     except ValueError as error:
         raise _damaged(path, str(error)) from error
     return table.to_dict("records")

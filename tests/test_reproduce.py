@@ -147,6 +147,76 @@ class TestRuns:
         assert calls["save"] > 2 and calls["append"] > 4
         assert workplace.contents() == finished.contents()
 
+    @pytest.mark.parametrize("moment", ["write_tables", "write_figures"])
+    def test_a_kill_between_the_last_network_and_the_figures_leaves_none_stale(
+        self, copy: Workplace, workplace: Workplace, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        """The figures of an earlier run are there, and every network is complete."""
+        from src.studies.resolution import run
+
+        more = (*SMALL, "--seeds", "0", "1")
+        write, calls = getattr(run, moment), []
+
+        def killed(*arguments: object) -> None:
+            calls.append(arguments)
+            if moment == "write_figures" or len(calls) == 3:
+                raise KeyboardInterrupt
+            write(*arguments)
+
+        monkeypatch.setattr(run, moment, killed)
+        assert copy.run(*more) == reproduce.INTERRUPTED
+        monkeypatch.undo()
+        assert copy.run(*more) == 0
+        assert workplace.run(*more) == 0
+        assert copy.contents() == workplace.contents()
+
+    def test_records_in_the_making_are_not_complete(
+        self, copy: Workplace, finished: Workplace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from src.records import Records
+
+        for path in (copy.profile / "records").iterdir():
+            path.unlink()
+        monkeypatch.setattr(Records, "finish", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert copy.run(*SMALL) == reproduce.INTERRUPTED
+        monkeypatch.undo()
+        assert copy.run(*SMALL) == 0
+        assert copy.contents() == finished.contents()
+
+    def test_a_clone_without_the_large_weights_has_nothing_to_do(
+        self, copy: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Only the marker of a large network is committed; a lost table of trials is written from it."""
+        for path in copy.models.rglob("weights.npz"):
+            path.unlink()
+        (copy.profile / "trials.csv").unlink()
+        assert copy.run(*SMALL) == 0
+        assert not list(copy.models.rglob("weights.npz"))
+        assert copy.run(*SMALL) == 0
+        assert "Nothing to do" in capsys.readouterr().out
+
+    def test_two_upscalers_stand_beside_each_other(
+        self, copy: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        import tensorflow as tf
+
+        class Repeat(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+            def __call__(self, images: tf.Tensor) -> tf.Tensor:
+                return tf.repeat(tf.repeat(images, 4, axis=1), 4, axis=2)
+
+        options = ("--variants", "UpscaledAI Small", "--protocol", "released")
+        handles = []
+        for name in ("one", "two"):
+            module = Repeat()
+            module.name_of_the_copy = tf.constant(name)  # so that their files differ
+            tf.saved_model.save(module, str(tmp_path / name))
+            handles.append(str(tmp_path / name))
+            assert copy.run(*options, "--esrgan", handles[-1]) == 0
+        table = pd.read_csv(copy.profile / "accuracy.csv").query("variant == 'UpscaledAI Small'")
+        assert table["trial"].nunique() == 2 and set(table["resized_by"]) == {"esrgan"}
+        assert capsys.readouterr().out.count("UpscaledAI Small") >= 4
+
     def test_another_seed_is_another_trial_beside_the_first(self, copy: Workplace, finished: Workplace) -> None:
         assert copy.run("--variants", "Downscaled", "--protocol", "released", "--seeds", "1") == 0
         table = pd.read_csv(copy.profile / "accuracy.csv")
@@ -275,7 +345,15 @@ class TestBadInput:
         table["weights_sha256"] = "0" * 64
         table.to_csv(copy.profile / "trials.csv", index=False)
         one(copy.profile, "examples/released-normal*").unlink()
-        self.refused(copy, *SMALL, saying=("another training", "Move"))
+        self.refused(copy, *SMALL, saying=("another training", "Delete"))
+        for path in copy.profile.rglob("released-normal*"):
+            path.unlink()
+        assert copy.run(*SMALL) == 0
+
+    @pytest.mark.parametrize("content", ["", "protocol,variant\nreleased,Normal\n"])
+    def test_a_table_where_nothing_is_to_do(self, copy: Workplace, content: str) -> None:
+        (copy.profile / "accuracy.csv").write_text(content)
+        self.refused(copy, *SMALL, saying=("accuracy.csv",))
 
     @pytest.mark.parametrize("place", ["results", "models", "data"])
     def test_a_folder_that_cannot_be_written(self, workplace: Workplace, place: str) -> None:

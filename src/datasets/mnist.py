@@ -26,10 +26,6 @@ IDX_SHA256 = {
 }
 """The SHA-256 of the four files that LeCun, Cortes and Burges published, unpacked."""
 
-SOURCE_IDENTITY = hashlib.sha256("".join(IDX_SHA256.values()).encode()).hexdigest()[:12]
-"""Names these 70,000 images in a recipe; it doesn't depend on how they are stored here."""
-
-
 @dataclass(frozen=True)
 class Mnist:
     """The two sets of MNIST.

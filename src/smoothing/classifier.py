@@ -36,7 +36,7 @@ class SmoothedClassifier:
     """g(x) = the class that `network` most likely gives x + sigma * noise, estimated by votes.
 
     The votes run in one compiled graph, on the GPU where there is one. An image's noise depends on
-    (seed, stream, index) alone, so results do not depend on batches or order.
+    (seed, stream, index) alone: with `indices` given, results do not depend on batches or order.
 
     Args:
         network: a Keras model, (batch, height, width, channels) float32 -> (batch, classes) **logits**.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -121,9 +122,17 @@ def rows_that_fit(network: keras.Model) -> int:
     if on_gpu:
         memory = max(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")
     else:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = _host_memory()
     fitting = int(memory * MEMORY_SHARE / (4 * values)) // DRAW_BLOCK * DRAW_BLOCK
     return max(DRAW_BLOCK, min(fitting, MAX_ROWS_GPU if on_gpu else MAX_ROWS_CPU))
+
+
+def _host_memory() -> int:
+    """Bytes of memory, or the container's limit where that is less."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return physical if text == "max" else min(physical, int(text))
 
 
 def _innermost_layers(network: keras.Model) -> Iterator[keras.Layer]:

@@ -138,13 +138,13 @@ def _train_epoch(
     total_loss, total_correct = 0.0, 0
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        value, correct = step(tf.constant(data.images[batch]), tf.constant(data.labels[batch]))
-        if not np.isfinite(float(value)):
+        value, correct = (float(x) for x in step(tf.constant(data.images[batch]), tf.constant(data.labels[batch])))
+        if not np.isfinite(value):
             raise TrainingError(
-                f"the loss is {float(value)} at epoch {epoch}, image {first} of {len(order)}. The last checkpoint "
+                f"the loss is {value} at epoch {epoch}, image {first} of {len(order)}. The last checkpoint "
                 "is from before it: look at the training images, or train at --precision float32."
             )
-        total_loss += float(value) * len(batch)
+        total_loss += value * len(batch)
         total_correct += int(correct)
         advance(1)
     return {

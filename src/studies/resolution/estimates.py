@@ -12,12 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from src.architectures.cnn import layers
-from src.studies.resolution.config import NUM_CLASSES
+from src.studies.resolution.config import BATCH_SIZE, NUM_CLASSES
 from src.studies.resolution.plan import Job, Places, number_of_training_images
 from src.trials_table import load_trials
 
 TRAINING_RATE, FORWARD_RATE = 45e9, 105e9
-"""Floating-point operations a second and core, measured with float32 on two cores with AVX-512."""
+"""Floating-point operations a second and core, measured with float32 on two otherwise idle cores with AVX-512."""
+
+STEP_OVERHEAD_S = 0.002
+"""What a training step costs besides its arithmetic, likewise."""
 
 ESRGAN_RATE = 12
 """Images a second and core, likewise."""
@@ -55,12 +58,13 @@ def estimate(job: Job, places: Places) -> Estimate:
     cores = os.cpu_count() or 1
     images = number_of_training_images(job.profile, job.protocol)
     trained = places.trial(job.trial).is_complete
-    training = 0.0 if trained else 3 * operations * images * job.protocol.passes * job.profile.epochs_of(job.variant)
+    seen = 0 if trained else images * job.protocol.passes * job.profile.epochs_of(job.variant)
+    steps = seen / BATCH_SIZE
+    training = 3 * operations * seen
     classifications = sum(
-        (1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3)
-        for count, conditions in job.work
-        for condition in conditions
-        for _ in range(count)
+        # An attack's gradient costs about three forward passes.
+        count * ((1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3))
+        for condition, count in job.work.items()
     )
     evaluation = operations * classifications if job.missing(places) else 0.0
     upscaled = (0 if trained else images) + (job.profile.test_images[-1] if evaluation else 0)
@@ -68,7 +72,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     chunk = 4 * 250 * sum(math.prod(layer.shape) for layer in described)
     return Estimate(
         upscaling=upscaling / cores,
-        training=training / TRAINING_RATE / cores,
+        training=training / TRAINING_RATE / cores + steps * STEP_OVERHEAD_S,
         evaluation=evaluation / FORWARD_RATE / cores,
         # Weights, gradients, two moments, and the copies that a checkpoint takes.
         memory=BASE_MEMORY + 4 * parameters * (7 if not trained else 2) + chunk,

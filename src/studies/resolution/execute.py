@@ -37,42 +37,50 @@ def execute(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
     """
     trial_folder = places.trial(job.trial)
     trial_folder.begin(job.trial)
-    if trial_folder.is_complete:
-        network = load_network(job.trial, trial_folder)
-    else:
-        images = training_images(
-            mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan
-        )
-        network = train_network(job.trial, images, trial_folder)
-        del images
-    facts = trial_folder.facts()
-    _refuse_other_weights(job, places, str(facts["weights_sha256"]))
-    save_trial(places.profile(job.profile) / "trials.csv", job.trial, facts)
-    _evaluate(job, places, mnist, network, esrgan)
+    if not job.is_evaluated(places) or not trial_folder.marker.exists():
+        _train_and_evaluate(job, places, mnist, esrgan)
+    save_trial(places.profile(job.profile) / "trials.csv", job.trial, trial_folder.facts())
+    # The network and its graphs, before the next one's.
     keras.backend.clear_session()
     gc.collect()
 
 
+def _train_and_evaluate(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
+    trial_folder = places.trial(job.trial)
+    if trial_folder.is_complete:
+        network = load_network(job.trial, trial_folder)
+    else:
+        images = training_images(mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan)
+        network = train_network(job.trial, images, trial_folder)
+        del images
+    _refuse_other_weights(job, places, str(trial_folder.facts()["weights_sha256"]))
+    # Listed before its first record, so that the records' weights are known.
+    save_trial(places.profile(job.profile) / "trials.csv", job.trial, trial_folder.facts())
+    _evaluate(job, places, mnist, network, esrgan)
+
+
 def _refuse_other_weights(job: Job, places: Places, weights_sha256: str) -> None:
     """Records of one training are never mixed with those of another."""
-    table = places.profile(job.profile) / "trials.csv"
-    listed = load_trials(table)
-    if job.trial.key in listed and listed[job.trial.key][1]["weights_sha256"] != weights_sha256:
-        records = job.records(places)
+    listed = load_trials(places.profile(job.profile) / "trials.csv")
+    records = job.records(places)
+    files = [path for path in (records.path, records.partial, job.examples(places)) if path.exists()]
+    if files and job.trial.key in listed and listed[job.trial.key][1]["weights_sha256"] != weights_sha256:
         raise InputError(
-            f"{records.path} was made by another training of {job.trial.key} than the one in "
-            f"{places.trial(job.trial).path}. Move {records.path} and {table} away and run again."
+            f"the records of {job.trial.key} were made by another training than the one in "
+            f"{places.trial(job.trial).path}. Delete {', '.join(map(str, files))} and run again: "
+            "only this network is evaluated anew."
         )
 
 
 def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrgan: str | None) -> None:
     evaluator = Evaluator(network, job.trial.seed)
-    largest = max(count for count, _ in job.work)
-    data = test_images(mnist, largest, job.protocol, job.variant, places.cache, esrgan)
+    counts = sorted(set(job.work.values()))
+    data = test_images(mnist, counts[-1], job.protocol, job.variant, places.cache, esrgan)
     records = job.records(places)
     description = f"Evaluating {job.variant.name} ({job.protocol.name})"
     with stage(description, total=job.missing(places), unit="classifications") as advance:
-        for count, conditions in job.work:
+        for count in counts:
+            conditions = [condition for condition, needed in job.work.items() if needed == count]
             evaluate(evaluator, job.trial.key, data.take(slice(0, count)), conditions, records, advance)
     records.finish()
     shown = data.take(slice(0, EXAMPLES))

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from src.metrics import wilson_interval
 from src.plotting import BLACK, GREY, PAPER_MARK, SMALL, WIDTH, styled
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
-from src.studies.resolution.tables import PAPER_TEST_IMAGES
+from src.studies.resolution.published_tables import PAPER_TEST_IMAGES
 
 TABLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
 

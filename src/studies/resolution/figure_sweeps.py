@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from src.plotting import GREY, PAPER_MARK, WIDTH, plain_ticks, styled
 from src.studies.resolution.config import FULL_SCALE, RELEASED, UPSCALED_AI
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
-from src.studies.resolution.tables import reported
+from src.studies.resolution.published_tables import reported
 
 COLUMNS = 3
 
@@ -161,7 +161,7 @@ def _grid(
 
 def _trials(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(protocol, rows) of each trial, in the table's order."""
-    return [(str(key[0]), trial) for key, trial in rows.groupby(["protocol", "seed", "precision"], sort=False)]
+    return [(str(key[0]), trial) for key, trial in rows.groupby(["protocol", "trial"], sort=False)]
 
 
 def _line(axes: Axes, trial: pd.DataFrame, x: str, classifier: str, protocol: str, **changes: str) -> None:

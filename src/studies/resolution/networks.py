@@ -23,7 +23,10 @@ TRAINING_NOISE = 4
 def training_images(
     mnist: Mnist, profile: Profile, protocol: Protocol, variant: Variant, seed: int, cache: Path, esrgan: str | None
 ) -> LabeledImages:
-    """The images of one epoch, before shuffling: resized, noised as the protocol says, repeated `passes` times."""
+    """The images of one epoch: resized, noised as the protocol says, repeated `passes` times.
+
+    An epoch shuffles them all together, repetitions too, as a data set that was concatenated with itself.
+    """
     order = train_order()
     part = order[:TRAIN_SPLIT] if protocol.train_split == "larger" else order[TRAIN_SPLIT:]
     source = mnist.train.take(part[: number_of_training_images(profile, protocol)])

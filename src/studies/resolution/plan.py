@@ -126,10 +126,12 @@ class Job:
         return tuple(Condition(attack, s) for attack in attacks for s in (None, smoothing))
 
     @property
-    def work(self) -> tuple[tuple[int, tuple[Condition, ...]], ...]:
-        """(number of test images, conditions) pairs that the records must hold."""
-        sweeps = tuple(dict.fromkeys(self.sigma_conditions + self.epsilon_conditions))
-        return ((self.profile.test_images[-1], self.paper_conditions), (self.profile.sweep_images, sweeps))
+    def work(self) -> dict[Condition, int]:
+        """Of how many test images the records must hold each condition."""
+        needed = dict.fromkeys(self.paper_conditions, self.profile.test_images[-1])
+        for condition in self.sigma_conditions + self.epsilon_conditions:
+            needed.setdefault(condition, self.profile.sweep_images)
+        return needed
 
     def records(self, places: Places) -> Records:
         """The trial's records in this profile."""
@@ -146,14 +148,17 @@ class Job:
             InputError: a records file is damaged.
         """
         records, order = self.records(places).load(), test_order()
-        total = 0
-        seen: dict[Condition, int] = {}
-        for count, conditions in self.work:
-            for condition in conditions:
-                missing = len(missing_images(records, condition, order[:count]))
-                total += max(0, missing - seen.get(condition, 0))
-                seen[condition] = max(missing, seen.get(condition, 0))
-        return total
+        return sum(len(missing_images(records, condition, order[:count])) for condition, count in self.work.items())
+
+    def is_evaluated(self, places: Places) -> bool:
+        """Whether the records and the examples for the figures are complete.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        records = self.records(places)
+        finished = records.path.exists() and not records.partial.exists() and self.examples(places).exists()
+        return finished and self.missing(places) == 0
 
     def is_done(self, places: Places, listed: Collection[str]) -> bool:
         """Whether nothing is missing; `listed` are the keys in the profile's table of trials.
@@ -161,7 +166,7 @@ class Job:
         Raises:
             InputError: a records file is damaged.
         """
-        return self.trial.key in listed and self.examples(places).exists() and self.missing(places) == 0
+        return self.trial.key in listed and self.is_evaluated(places)
 
 
 def jobs(

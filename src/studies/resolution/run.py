@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from src.base import InputError
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import explained_storage_errors
+from src.files import explained_storage_errors, sha256, write_text
 from src.studies.resolution.figures import FIGURES, write_figures
 from src.studies.resolution.plan import Job, Places
 from src.studies.resolution.summary import print_summary
@@ -35,18 +36,26 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     profile = jobs[0].profile
     folder = places.profile(profile)
     outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
+    marker = folder / "complete.json"
     with locked(folder):
         listed = set(load_trials(folder / "trials.csv"))
         unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
             _execute(unfinished, places, esrgan, prepare)
-        elif all(path.exists() for path in outputs):
+        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == _made_from(folder):
             print(f"Nothing to do: of profile {profile.name}, {len(jobs)} of {len(jobs)} networks are complete.")
             print_summary(folder, profile)
             return
         write_tables(folder, profile)
         write_figures(folder)
+        write_text(marker, _made_from(folder))
     print_summary(folder, profile)
+
+
+def _made_from(folder: Path) -> str:
+    """What tables and figures are made from; written after them, it tells whether they are up to date."""
+    sources = {path.name: sha256(path) for path in sorted(folder.glob("records/*.csv.gz"))}
+    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "records": sources}, indent=2) + "\n"
 
 
 def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
@@ -79,6 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(
-                f"another run is writing to {folder}. Wait for it to end, or give this one another --results."
+                f"another run is writing to {folder}. Wait for it to end, "
+                "or give this one another --results and --models."
             ) from error
         yield

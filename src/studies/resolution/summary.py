@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.studies.resolution.config import PAPER, Profile
+from src.studies.resolution.figure_data import read_table
 
 TITLES = {"accuracy.csv": "Clean images", "adversarial_accuracy.csv": "Under FGSM"}
 HEADINGS = {"cnn_accuracy": "CNN accuracy", "cnn_loss": "CNN loss", "rs_accuracy": "RS accuracy", "rs_loss": "RS loss"}
@@ -19,7 +20,7 @@ def print_summary(folder: Path, profile: Profile) -> None:
     """Print the two tables of a profile's folder, and the folder."""
     console = Console()
     for name, title in TITLES.items():
-        cells = pd.read_csv(folder / name)
+        cells = read_table(folder, name, ("metric", "paper", "measured", "low", "high", "paper_is", "trial"))
         images = cells["test_images"].max()
         largest = cells[cells["test_images"] == images]
         for (protocol, seed, precision), rows in largest.groupby(["protocol", "seed", "precision"], sort=False):
@@ -42,7 +43,7 @@ def _table(rows: pd.DataFrame) -> Table:
     table.add_column("network", no_wrap=True)
     for metric in metrics:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
-    for variant, cells in rows.groupby("variant", sort=False):
+    for (variant, _), cells in rows.groupby(["variant", "trial"], sort=False):
         by_metric = cells.set_index("metric")
         pairs = [_cell(by_metric.loc[metric]) for metric in metrics]
         table.add_row(str(variant), *(paper for paper, _ in pairs))

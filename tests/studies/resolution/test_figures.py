@@ -31,7 +31,8 @@ from src.studies.resolution.figures import (
     write_figures,
 )
 from src.studies.resolution.plan import resolution_trial
-from src.studies.resolution.tables import TABLES, reported
+from src.studies.resolution.published_tables import reported
+from src.studies.resolution.tables import TABLES
 from src.trials_table import save_trial
 
 FROM_A_FOLDER = (resolutions, accuracy, sigma_sweep, epsilon_sweep, adversarial_examples)

@@ -1,0 +1,41 @@
+"""What the rows of all tables share: which trial and condition, and which test images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from src.conditions import Condition
+from src.studies.resolution.config import FULL_SCALE
+from src.studies.resolution.plan import Job, test_order
+
+
+def identity(job: Job) -> dict[str, str | int]:
+    """Which trial a row is about."""
+    trial = job.trial
+    return {
+        "protocol": trial.protocol,
+        "variant": trial.variant,
+        "resized_by": trial.training["resized_by"],
+        "seed": trial.seed,
+        "precision": trial.precision,
+    }
+
+
+def scales(condition: Condition) -> dict[str, float | int | str]:
+    """Which condition a row is about, in [0, 1] and in 0-255."""
+    columns = condition.columns()
+    sigma, epsilon = float(columns["sigma"]), float(columns["epsilon"])
+    return {
+        "sigma": sigma,
+        "sigma_255": sigma * FULL_SCALE,
+        "attacked_output": columns["attacked_output"],
+        "epsilon": epsilon,
+        "epsilon_255": epsilon * FULL_SCALE,
+    }
+
+
+def first_images(records: pd.DataFrame, count: int) -> pd.DataFrame | None:
+    """The records of the first `count` images of the shuffled test set, by image; None unless all are there."""
+    chosen = records[np.isin(records["image"].to_numpy(), test_order()[:count])]
+    return chosen.sort_values("image") if len(chosen) == count else None
