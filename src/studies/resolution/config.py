@@ -168,9 +168,10 @@ SMOKE = Profile(
 QUICK = Profile(
     name="quick",
     width_scale=1,
-    train_images=2_000,
-    epochs=10,
-    epochs_56=2,
+    train_images=4_000,
+    epochs=4,
+    # One epoch of 4,000 images trains better than two of 2,000, at the same cost.
+    epochs_56=1,
     test_images=(1_000,),
     sweep_images=100,
     # `written` where a network costs under a minute.

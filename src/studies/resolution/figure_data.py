@@ -49,7 +49,7 @@ def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame
     Args:
         folder: results/resolution/<profile>.
         name: the table's file name.
-        needed: columns that it must have, besides protocol, variant, seed, precision and test_images.
+        needed: columns that it must have, besides protocol, variant, seed, precision, test_images and trial.
 
     Raises:
         InputError: the table is missing, empty, or not such a table.
@@ -61,7 +61,8 @@ def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame
         raise InputError(f"{path} can't be read ({error.strerror}): it is needed for the figures. {REMEDY}") from error
     except ValueError as error:  # pandas' errors about empty and malformed files are ValueErrors
         raise InputError(f"{path} is empty or damaged ({error}). {REMEDY}") from error
-    missing = [c for c in ("protocol", "variant", "seed", "precision", "test_images", *needed) if c not in table]
+    expected = ("protocol", "variant", "seed", "precision", "test_images", "trial", *needed)
+    missing = [column for column in expected if column not in table]
     if missing:
         raise InputError(f"{path} has no column {', '.join(missing)}. {REMEDY}")
     known = table["protocol"].isin([p.name for p in PROTOCOLS]) & table["variant"].isin([v.name for v in VARIANTS])

@@ -20,7 +20,7 @@ def print_summary(folder: Path, profile: Profile) -> None:
     """Print the two tables of a profile's folder, and the folder."""
     console = Console()
     for name, title in TITLES.items():
-        cells = read_table(folder, name, ("metric", "paper", "measured", "low", "high", "paper_is", "trial"))
+        cells = read_table(folder, name, ("metric", "paper", "measured", "low", "high", "paper_is"))
         images = cells["test_images"].max()
         largest = cells[cells["test_images"] == images]
         for (protocol, seed, precision), rows in largest.groupby(["protocol", "seed", "precision"], sort=False):
@@ -30,8 +30,8 @@ def print_summary(folder: Path, profile: Profile) -> None:
     console.print("± half of the 95% interval. * The paper lies outside it (for accuracies: outside the difference's).")
     if profile is not PAPER:
         console.print(
-            f"Profile {profile.name} trains on at most {profile.train_images:,} images, at 56x56 for "
-            f"{profile.epochs_56} epochs: it shows that everything works; --profile paper compares with the paper.",
+            f"Profile {profile.name} trains briefly ({profile.train_images:,} images, {profile.epochs} epochs, "
+            f"at 56x56 {profile.epochs_56}): it shows that everything works; --profile paper compares with the paper.",
             highlight=False,
         )
     console.print(f"Tables, records and figures: {folder}", highlight=False, soft_wrap=True)

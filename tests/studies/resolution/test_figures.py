@@ -65,7 +65,7 @@ def make_folder(
                 for precision in precisions:
                     trial = resolution_trial(PAPER, protocol, variant, seed, precision, None)
                     identity: dict[str, object] = {"protocol": protocol.name, "variant": variant.name}
-                    identity |= {"seed": seed, "precision": precision}
+                    identity |= {"seed": seed, "precision": precision, "trial": trial.key}
                     for name, table in (("accuracy.csv", "accuracy"), ("adversarial_accuracy.csv", "adversarial")):
                         budget = 0 if table == "accuracy" else protocol.attack_epsilon(variant)
                         for count in (50, 200):
