@@ -84,7 +84,7 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
     title = f"Profile {jobs[0].profile.name}: still to do"
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("network", no_wrap=True)
+    table.add_column("network", overflow="fold")
     for heading in ("upscale", "train", "evaluate", "memory", "disk"):
         table.add_column(heading, justify="right", no_wrap=True)
     done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))

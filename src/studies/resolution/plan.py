@@ -16,6 +16,7 @@ from src.studies.resolution.config import (
     BATCH_SIZE,
     SPLIT_SEED,
     STUDY,
+    SUBSET,
     SWEEP_EPSILONS,
     SWEEP_SIGMAS,
     TRAIN_SPLIT,
@@ -52,7 +53,7 @@ def resolution_trial(
 
 def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
     """How many distinct images train a network."""
-    available = TRAIN_SPLIT if protocol.train_split == "larger" else 60_000 - TRAIN_SPLIT
+    available = TRAIN_SPLIT if protocol.train_split == "larger" else SUBSET
     return min(profile.train_images, available)
 
 

@@ -21,13 +21,14 @@ def print_summary(folder: Path, profile: Profile) -> None:
     console = Console()
     for name, title in TITLES.items():
         cells = read_table(folder, name, ("metric", "paper", "measured", "low", "high", "paper_is"))
-        images = cells["test_images"].max()
-        largest = cells[cells["test_images"] == images]
-        for (protocol, seed, precision), rows in largest.groupby(["protocol", "seed", "precision"], sort=False):
+        # Of each trial its largest test set: another may be further than it.
+        cells = cells[cells["test_images"] == cells.groupby("trial")["test_images"].transform("max")]
+        by_set = ["protocol", "seed", "precision", "test_images"]
+        for (protocol, seed, precision, images), rows in cells.groupby(by_set, sort=False):
             which = f"{protocol}, seed {seed}, {precision}, {images:,} images"
             console.print(f"{title} ({which}): the paper, then ours", highlight=False)
             console.print(_table(rows))
-    console.print("± half of the 95% interval. * The paper lies outside it (for accuracies: outside the difference's).")
+    console.print("± half of our 95% interval. * The paper lies outside that of the difference.")
     if profile is not PAPER:
         console.print(
             f"Profile {profile.name} trains briefly ({profile.train_images:,} images, {profile.epochs} epochs, "
@@ -43,11 +44,14 @@ def _table(rows: pd.DataFrame) -> Table:
     table.add_column("network", no_wrap=True)
     for metric in metrics:
         table.add_column(HEADINGS[metric], justify="right", no_wrap=True)
-    for (variant, _), cells in rows.groupby(["variant", "trial"], sort=False):
-        by_metric = cells.set_index("metric")
-        pairs = [_cell(by_metric.loc[metric]) for metric in metrics]
-        table.add_row(str(variant), *(paper for paper, _ in pairs))
-        table.add_row("  ours", *(ours for _, ours in pairs))
+    for variant, trials in rows.groupby("variant", sort=False):
+        for trial, cells in trials.groupby("trial", sort=False):
+            # Networks that differ only in their training are told apart by the end of their keys.
+            name = str(variant) if trials["trial"].nunique() == 1 else f"{variant} {str(trial)[-10:]}"
+            by_metric = cells.set_index("metric")
+            pairs = [_cell(by_metric.loc[metric]) if metric in by_metric.index else ("", "") for metric in metrics]
+            table.add_row(name, *(paper for paper, _ in pairs))
+            table.add_row("  ours", *(ours for _, ours in pairs))
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -130,7 +130,7 @@ def test_profile_paper_is_the_whole_protocol() -> None:
 
 def test_profile_quick_is_all_six_at_full_size_in_the_released_protocol() -> None:
     assert QUICK.width_scale == 1
-    assert (QUICK.train_images, QUICK.test_images, QUICK.sweep_images) == (2_000, (1_000,), 100)
+    assert (QUICK.train_images, QUICK.test_images, QUICK.sweep_images) == (4_000, (1_000,), 100)
     assert dict(QUICK.variants)[RELEASED] == VARIANTS
 
 
@@ -153,7 +153,8 @@ def test_every_profile_can_be_carried_out(profile: Profile) -> None:
 
 
 def test_epochs_go_by_the_side() -> None:
-    assert [QUICK.epochs_of(variant) for variant in VARIANTS] == [10, 10, 2, 2, 2, 2]
+    profile = replace(PAPER, epochs=7, epochs_56=3)
+    assert [profile.epochs_of(variant) for variant in VARIANTS] == [7, 7, 3, 3, 3, 3]
     assert PAPER.epochs_of(UPSCALED_AI) == PAPER.epochs_of(CONTROL) == 10
 
 

@@ -200,6 +200,13 @@ class TestNoise:
         np.testing.assert_array_equal(small.indices[:7], large.indices[:7])
         np.testing.assert_array_equal(small.images[:7], large.images[:7])
 
+    def test_is_keyed_by_seed_and_image(self, gray: Mnist, make: Make) -> None:
+        """By the image's index in MNIST, not its place in the subset; committed networks were trained on this."""
+        images = make(gray, few(3), RELEASED, seed=5)
+        for image, index in zip(images.images, images.indices, strict=True):
+            noise = np.random.default_rng([5, 4, int(index)]).standard_normal((28, 28, 1))
+            np.testing.assert_array_equal(image, np.rint(np.clip(GRAY + 0.15 * 255 * noise, 0, 255)))
+
     def test_is_added_after_resizing(self, gray: Mnist, make: Make) -> None:
         """Noise that were resized with the image would lose much of its spread, and neighbours would be alike."""
         for variant in (DOWNSCALED, CONTROL):

@@ -85,8 +85,8 @@ class TestOrders:
         [
             (PAPER, RELEASED, 12_000),
             (PAPER, WRITTEN, 48_000),
-            (QUICK, RELEASED, 2_000),
-            (QUICK, WRITTEN, 2_000),
+            (replace(PAPER, train_images=20_000), RELEASED, 12_000),
+            (replace(PAPER, train_images=20_000), WRITTEN, 20_000),
             (SMOKE, RELEASED, 256),
         ],
     )
@@ -250,6 +250,10 @@ class TestMissing:
         assert one.is_done(places, [key])
         assert not one.is_done(places, [])
         assert not one.is_done(places, ["released-normal-seed1-0000000000"])
+        records.append(rows(one, Condition(), 1))
+        assert not one.is_done(places, [key]), "more was appended and is not in the finished file"
+        records.finish()
+        assert one.is_done(places, [key])
         examples.unlink()
         assert not one.is_done(places, [key])
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -75,8 +76,8 @@ def pairs(printed: str) -> list[tuple[str, list[str], list[str]]]:
     """Each network with the paper's cells and ours, in the order in which they are printed."""
     found = []
     lines = [line.strip() for line in printed.splitlines()]
-    for paper, ours in zip(lines, lines[1:], strict=False):
-        named = re.fullmatch(rf"({'|'.join(sorted(NAMES, key=len, reverse=True))})\s+([\d. ]+)", paper)
+    for paper, ours in pairwise(lines):
+        named = re.fullmatch(rf"((?:{'|'.join(sorted(NAMES, key=len, reverse=True))})(?: [a-f]{{10}})?)\s+([\d. ]+)", paper)
         if named:
             assert ours.startswith("ours "), ours
             cells = re.findall(r"\d\.\d{3} ±\.\d{3}\*?", ours)
@@ -151,7 +152,7 @@ def test_trials_that_differ_in_their_training_alone_both_appear(
     trials.add(["UpscaledAI"], trial="released-upscaledai-seed0-bbbbbbbbbb", first=0.6)
     found = pairs(trials.printed(capsys))
     assert [(name, ours[0][:5]) for name, _, ours in found] == [
-        ("Normal", "0.100"), ("UpscaledAI", "0.500"), ("UpscaledAI", "0.600"),
+        ("Normal", "0.100"), ("UpscaledAI aaaaaaaaaa", "0.500"), ("UpscaledAI bbbbbbbbbb", "0.600"),
     ] * 2  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def rows(job: Job, condition: Condition, right: int, count: int, loss: float | n
             "loss": loss,
         }
     )
-    return made.sample(frac=1, random_state=0)
+    # Each condition in another order, so that a comparison image by image has to match them.
+    return made.sample(frac=1, random_state=np.random.RandomState(int(1e6 * condition.columns()["sigma"])))
 
 
 def records(job: Job, right: Callable[[Condition], int] = lambda condition: 7) -> pd.DataFrame:
@@ -281,7 +282,7 @@ class TestSweeps:
         """Two classifiers that are equally often right, each on other images."""
         one = job()
         network, smoothed = (rows(one, condition, 5, 10) for condition in one.sigma_conditions[:2])
-        first = np.isin(smoothed["image"], plan.test_order()[:5])
+        first = smoothed["image"].isin(plan.test_order()[:5])
         labels = smoothed["label"]
         # Right now where it was wrong; and another wrong class for one image.
         smoothed["prediction"] = np.where(first, (labels + 1) % 10, labels)
