@@ -47,11 +47,11 @@ def _table(rows: pd.DataFrame) -> Table:
     for variant, trials in rows.groupby("variant", sort=False):
         for trial, cells in trials.groupby("trial", sort=False):
             # Networks that differ only in their training are told apart by the end of their keys.
-            name = str(variant) if trials["trial"].nunique() == 1 else f"{variant} {str(trial)[-10:]}"
+            which = "" if trials["trial"].nunique() == 1 else str(trial)[-10:]
             by_metric = cells.set_index("metric")
             pairs = [_cell(by_metric.loc[metric]) if metric in by_metric.index else ("", "") for metric in metrics]
-            table.add_row(name, *(paper for paper, _ in pairs))
-            table.add_row("  ours", *(ours for _, ours in pairs))
+            table.add_row(str(variant), *(paper for paper, _ in pairs))
+            table.add_row(f"  ours {which}", *(ours for _, ours in pairs))
     return table
 
 

@@ -77,12 +77,15 @@ def pairs(printed: str) -> list[tuple[str, list[str], list[str]]]:
     found = []
     lines = [line.strip() for line in printed.splitlines()]
     for paper, ours in pairwise(lines):
-        named = re.fullmatch(rf"((?:{'|'.join(sorted(NAMES, key=len, reverse=True))})(?: [a-f]{{10}})?)\s+([\d. ]+)", paper)
+        known = "|".join(sorted(NAMES, key=len, reverse=True))
+        named = re.fullmatch(rf"({known})\s+([\d. ]+)", paper)
         if named:
             assert ours.startswith("ours "), ours
+            tail = re.search(r"(?<=^ours)( [ab]{10})?", ours)[0]
+            ours = ours.replace(tail, "", 1)
             cells = re.findall(r"\d\.\d{3} ±\.\d{3}\*?", ours)
             assert "".join(cells).replace(" ", "") == ours.removeprefix("ours").replace(" ", "")
-            found.append((named[1], named[2].split(), cells))
+            found.append((named[1] + tail, named[2].split(), cells))
     return found
 
 
