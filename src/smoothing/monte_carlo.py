@@ -16,7 +16,7 @@ from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 Statistic = Callable[[tf.Tensor], tf.Tensor]
 """Network outputs of noisy images, (rows, ...) -> what to sum over the draws, (rows, k) float32."""
 
-MAX_ROWS_CPU, MAX_ROWS_GPU = 250, 4000
+MAX_ROWS_CPU, MAX_ROWS_GPU = 500, 4000
 """Noisy images a chunk, at the most: beyond, throughput no longer grows and padding wastes more."""
 
 MEMORY_SHARE = 1 / 16

@@ -69,7 +69,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     evaluation = operations * classifications if job.missing(places) else 0.0
     upscaled = (0 if trained else images) + (job.profile.test_images[-1] if evaluation else 0)
     upscaling = upscaled / ESRGAN_RATE if job.variant.upscaler == "esrgan" else 0.0
-    chunk = 4 * 250 * sum(math.prod(layer.shape) for layer in described)
+    chunk = 4 * 500 * sum(math.prod(layer.shape) for layer in described)
     return Estimate(
         upscaling=upscaling / cores,
         training=training / TRAINING_RATE / cores + steps * STEP_OVERHEAD_S,
