@@ -74,20 +74,26 @@ class SmoothedClassifier:
         """Classify n noisy copies of each image.
 
         Args:
-            images: (batch, height, width, channels) float32.
+            images: (batch, height, width, channels) float32 or another floating-point type, in the unit of sigma.
             n: votes for each image, at least 1.
             indices: (batch,) int64, what the noise is keyed by; the positions by default.
             stream: what the noise is for.
 
         Raises:
-            InputError: `n` is below 1, images or indices do not fit, or the network's outputs are not finite.
+            InputError: `n` is below 1, images are integers, images or indices do not fit, or the network's outputs are not finite.
         """
         if not (math.isfinite(n) and n >= 1 and n == int(n)):
             raise InputError(f"n: expected a whole number of votes, at least 1, got {n}.")
         n = int(n)
+        if not np.issubdtype(np.asarray(images).dtype, np.floating):
+            # Noise on 0-255 with a sigma meant for [0, 1] changes nothing, and nobody notices.
+            raise InputError(
+                f"images: expected floating-point numbers in the unit of sigma, got {np.asarray(images).dtype}. "
+                "Convert them, e.g. to float32 in [0, 1] by dividing by 255."
+            )
         images = np.asarray(images, np.float32)
         if images.shape[1:] != self._input_shape:
-            raise InputError(f"images: expected shape (batch, {self._input_shape}), got {images.shape}.")
+            raise InputError(f"images: expected a batch of images of shape {self._input_shape}, got {images.shape}.")
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         check_indices(indices, len(images))
         sums = self._sums(images, indices, self.sigma, n, self.seed, stream).numpy()

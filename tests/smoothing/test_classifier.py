@@ -393,3 +393,9 @@ class TestNetworks:
             SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25).vote(
                 np.zeros((2, 4, 4, 1)), 10, np.array(indices)
             )
+
+    def test_integer_images_are_refused(self) -> None:
+        """0-255 with a sigma for [0, 1] is the error of the study's own subject."""
+        smoothed = SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25)
+        with pytest.raises(InputError, match="unit of sigma, got uint8"):
+            smoothed.vote(np.zeros((1, 4, 4, 1), np.uint8), 10)
