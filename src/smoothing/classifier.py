@@ -74,13 +74,14 @@ class SmoothedClassifier:
         """Classify n noisy copies of each image.
 
         Args:
-            images: (batch, height, width, channels) float32 or another floating-point type, in the unit of sigma.
+            images: (batch, height, width, channels) float32 or another floating-point type, in sigma's unit.
             n: votes for each image, at least 1.
             indices: (batch,) int64, what the noise is keyed by; the positions by default.
             stream: what the noise is for.
 
         Raises:
-            InputError: `n` is below 1, images are integers, images or indices do not fit, or the network's outputs are not finite.
+            InputError: `n` is below 1, images are integers, images or indices do not fit, or the network's outputs
+                are not finite.
         """
         if not (math.isfinite(n) and n >= 1 and n == int(n)):
             raise InputError(f"n: expected a whole number of votes, at least 1, got {n}.")
