@@ -10,6 +10,10 @@ import numpy as np
 Precision = Literal["float32", "bfloat16"]
 """Of a network's activations; weights and logits are float32."""
 
+ABSTAIN = -1
+"""The class, or the radius, of a smoothed classifier that gives no answer."""
+
+
 class InputError(ValueError):
     """Something the user gave, or has on disk, can't be used.
 

@@ -57,7 +57,8 @@ class Trial:
         """A readable name that ends in a hash of the whole configuration."""
         digest = hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
         variant = self.variant.lower().replace(" ", "-")
-        return f"{self.protocol}-{variant}-seed{self.seed}-{digest[:10]}"
+        recipe = "" if self.recipe == "cross_entropy" else f"{self.recipe}-"
+        return f"{self.protocol}-{variant}-{recipe}seed{self.seed}-{digest[:10]}"
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import copy
-import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from src.base import InputError
+from src.base import ABSTAIN, InputError
+from src.smoothing.certification import certified_radius, check_alpha, prediction
+from src.smoothing.checks import (
+    check_draws,
+    check_emits_logits,
+    check_images,
+    check_indices,
+    check_shapes,
+    check_sigma,
+)
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
+from src.smoothing.sequential import SequentialTest, next_look
+
+N0 = 100
+"""Draws that choose the class to certify, as in the paper."""
 
 
 class Votes(NamedTuple):
@@ -32,6 +46,23 @@ class Votes(NamedTuple):
         return self.counts.argmax(axis=1)
 
 
+@dataclass(frozen=True)
+class Certificates:
+    """Around each image, the smoothed classifier's answer and the l2 ball in which it can't change.
+
+    Attributes:
+        prediction: (batch,) int64, the class, or ABSTAIN.
+        radius: (batch,) float64, in the unit of sigma; 0 at an abstention.
+        count: (batch,) int64, votes for the class to certify.
+        n: (batch,) int64, draws that the votes are of.
+    """
+
+    prediction: np.ndarray
+    radius: np.ndarray
+    count: np.ndarray
+    n: np.ndarray
+
+
 class SmoothedClassifier:
     """g(x) = the class that `network` most likely gives x + sigma * noise, estimated by votes.
 
@@ -39,23 +70,29 @@ class SmoothedClassifier:
     (seed, stream, index) alone: with `indices` given, results do not depend on batches or order.
 
     Args:
-        network: a Keras model, (batch, height, width, channels) float32 -> (batch, classes) **logits**.
+        network: a Keras model, (batch, height, width, channels) float32 -> (batch, classes).
         sigma: standard deviation of the noise, in the unit of the images; 0 or more.
         seed: of the noise, in [0, 2^48).
+        outputs: what the network emits. Votes are the same for both; only the averaged softmax is not.
 
     Raises:
-        InputError: `sigma` or `seed` is out of range, or the network ends in a softmax.
+        InputError: `sigma` or `seed` is out of range, the network's shapes don't fit, or it emits probabilities where
+            logits are stated.
     """
 
-    def __init__(self, network: keras.Model, sigma: float, seed: int = 0) -> None:
+    def __init__(
+        self, network: keras.Model, sigma: float, seed: int = 0, outputs: Literal["logits", "probabilities"] = "logits"
+    ) -> None:
         check_sigma(sigma)
         check_seed(seed)
-        check_emits_logits(network)
+        check_shapes(network)
+        if outputs == "logits":
+            check_emits_logits(network)
         self.sigma = sigma
         self.seed = seed
-        self._input_shape = tuple(network.input_shape[1:])
-        self._classes = network.output_shape[-1]
-        self._sums = MonteCarlo(network, _votes_and_probabilities)
+        self.input_shape: tuple[int, ...] = tuple(network.input_shape[1:])
+        self.classes: int = network.output_shape[-1]
+        self._sums = MonteCarlo(network, _votes_and_softmax if outputs == "logits" else _votes_and_probabilities)
 
     def with_sigma(self, sigma: float) -> SmoothedClassifier:
         """The same network smoothed with another sigma, without compiling anew.
@@ -69,7 +106,12 @@ class SmoothedClassifier:
         return other
 
     def vote(
-        self, images: np.ndarray, n: int, indices: np.ndarray | None = None, stream: Stream = Stream.ESTIMATION
+        self,
+        images: np.ndarray,
+        n: int,
+        indices: np.ndarray | None = None,
+        stream: Stream = Stream.ESTIMATION,
+        first: int = 0,
     ) -> Votes:
         """Classify n noisy copies of each image.
 
@@ -78,74 +120,111 @@ class SmoothedClassifier:
             n: votes for each image, at least 1.
             indices: (batch,) int64, what the noise is keyed by; the positions by default.
             stream: what the noise is for.
+            first: draws of the stream to skip, a multiple of 10; votes of consecutive draws add up.
 
         Raises:
             InputError: `n` is below 1, images are integers, images or indices do not fit, or the network's outputs
                 are not finite.
         """
-        if not (math.isfinite(n) and n >= 1 and n == int(n)):
-            raise InputError(f"n: expected a whole number of votes, at least 1, got {n}.")
-        n = int(n)
-        if not np.issubdtype(np.asarray(images).dtype, np.floating):
-            # Noise on 0-255 with a sigma meant for [0, 1] changes nothing, and nobody notices.
-            raise InputError(
-                f"images: expected floating-point numbers in the unit of sigma, got {np.asarray(images).dtype}. "
-                "Convert them, e.g. to float32 in [0, 1] by dividing by 255."
-            )
-        images = np.asarray(images, np.float32)
-        if images.shape[1:] != self._input_shape:
-            raise InputError(f"images: expected a batch of images of shape {self._input_shape}, got {images.shape}.")
+        n = check_draws("n", n)
+        images = check_images(images, self.input_shape)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         check_indices(indices, len(images))
-        sums = self._sums(images, indices, self.sigma, n, self.seed, stream).numpy()
-        counts, probabilities = sums[:, : self._classes], sums[:, self._classes :]
+        sums = self._sums(images, indices, self.sigma, n, self.seed, stream, first).numpy()
+        counts, probabilities = sums[:, : self.classes], sums[:, self.classes :]
         unusable = indices[~np.isfinite(probabilities).all(axis=1)]
         if len(unusable):
             raise InputError(f"the network's outputs for image {unusable[0]} are not finite; so there is no vote.")
         return Votes(counts.astype(np.int64), (probabilities / n).astype(np.float32))
 
+    def predict(self, images: np.ndarray, n: int, alpha: float, indices: np.ndarray | None = None) -> np.ndarray:
+        """PREDICT: the class with most of n votes, or ABSTAIN where the runner-up may be ahead of it.
 
-def _votes_and_probabilities(logits: tf.Tensor) -> tf.Tensor:
+        Args:
+            images, n, indices: as for `vote`.
+            alpha: an answer is not the smoothed classifier's with this probability at the most.
+
+        Returns:
+            (batch,) int64.
+
+        Raises:
+            InputError: as for `vote`, or `alpha` is out of range.
+        """
+        check_alpha(alpha)
+        return prediction(self.vote(images, n, indices).counts, alpha)
+
+    def certify(
+        self, images: np.ndarray, n: int, alpha: float, n0: int = N0, indices: np.ndarray | None = None
+    ) -> Certificates:
+        """CERTIFY: choose a class by n0 draws, bound its probability by n fresh ones.
+
+        Args:
+            images, n, indices: as for `vote`.
+            alpha: a certificate is wrong with this probability at the most.
+            n0: draws that choose the class.
+
+        Raises:
+            InputError: as for `vote`, or `alpha` or `n0` is out of range.
+        """
+        check_alpha(alpha)
+        classes = self._select(images, n0, indices)
+        votes = self.vote(images, n, indices)
+        count = votes.counts[np.arange(len(classes)), classes]
+        radius = np.asarray(certified_radius(count, n, alpha, self.sigma))
+        answered = radius != ABSTAIN
+        draws = np.full(len(classes), n, np.int64)
+        return Certificates(np.where(answered, classes, ABSTAIN), np.where(answered, radius, 0.0), count, draws)
+
+    def certify_sequentially(
+        self,
+        images: np.ndarray,
+        radii: Sequence[float],
+        cap: int,
+        alpha: float,
+        n0: int = N0,
+        indices: np.ndarray | None = None,
+    ) -> Certificates:
+        """The largest of `radii` that is certified, with as few draws as the question needs (`SequentialTest`).
+
+        Args:
+            images, indices: as for `vote`.
+            radii: ascending, in the unit of sigma; where not even the smallest is certified, it abstains.
+            cap: draws for each image, at the most.
+            alpha: any certificate of an image is wrong with this probability at the most.
+            n0: draws that choose the class.
+
+        Raises:
+            InputError: as for `vote`, or `radii`, `cap`, `alpha` or `n0` is out of range.
+        """
+        images = check_images(images, self.input_shape)
+        test = SequentialTest(len(images), self.sigma, radii, alpha, check_draws("cap", cap))
+        indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+        classes = self._select(images, n0, indices)
+        n = 0
+        while test.undecided.any():
+            positions = np.flatnonzero(test.undecided)
+            draws = next_look(n, cap) - n
+            votes = self.vote(images[positions], draws, indices[positions], first=n)
+            test.look(positions, votes.counts[np.arange(len(positions)), classes[positions]], draws)
+            n += draws
+        radius = np.asarray([0.0, *radii])[test.certified]
+        return Certificates(np.where(test.certified > 0, classes, ABSTAIN), radius, test.hits, test.n)
+
+    def _select(self, images: np.ndarray, n0: int, indices: np.ndarray | None) -> np.ndarray:
+        return self.vote(images, check_draws("n0", n0), indices, Stream.SELECTION).prediction
+
+
+def _votes_and_softmax(logits: tf.Tensor) -> tf.Tensor:
     """(rows, classes) logits -> (rows, 2 * classes) float32: the vote, one-hot, beside the softmax."""
     logits = tf.cast(logits, tf.float32)
-    vote = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
-    return tf.concat([vote, tf.nn.softmax(logits)], axis=-1)
+    return tf.concat([_votes(logits), tf.nn.softmax(logits)], axis=-1)
 
 
-def check_sigma(sigma: float) -> None:
-    """Raise InputError unless `sigma` is a finite number, 0 or more."""
-    if not (math.isfinite(sigma) and sigma >= 0):
-        raise InputError(f"sigma: expected a finite number, 0 or more, in the unit of the images, got {sigma}.")
+def _votes_and_probabilities(probabilities: tf.Tensor) -> tf.Tensor:
+    """The same for a network that ends in a softmax."""
+    probabilities = tf.cast(probabilities, tf.float32)
+    return tf.concat([_votes(probabilities), probabilities], axis=-1)
 
 
-def check_indices(indices: np.ndarray, count: int) -> None:
-    """Raise InputError unless `indices` are `count` whole numbers from 0 to 2^31 - 1."""
-    got = f"{indices.dtype} of shape {indices.shape}"
-    fitting = indices.shape == (count,) and np.issubdtype(indices.dtype, np.integer)
-    if fitting:
-        outside = indices[(indices < 0) | (indices >= 2**31)]
-        if len(outside) == 0:
-            return
-        got = str(outside[0])
-    raise InputError(
-        f"indices: expected {count} whole numbers from 0 to 2^31 - 1, one for each image, got {got}."
-    )
-
-
-def check_emits_logits(network: keras.Model) -> None:
-    """Raise InputError unless the network takes images of one fixed shape and does not emit probabilities.
-
-    Probabilities are told by what comes out, as a softmax can hide in any layer.
-    """
-    if not network.built or None in network.input_shape[1:]:
-        shape = network.input_shape if network.built else "none yet"
-        raise InputError(f"network: a fixed input shape is needed, got {shape}. Begin it with keras.Input(...).")
-    if len(network.output_shape) != 2:
-        raise InputError(f"network: expected an output of shape (batch, classes), got {network.output_shape}.")
-    images = np.random.default_rng(0).random((8, *network.input_shape[1:]), np.float32)
-    outputs = tf.cast(network(images, training=False), tf.float64).numpy()
-    if (outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2:
-        raise InputError(
-            f"the network emits probabilities (its last layer is {network.layers[-1].name!r}), but logits are needed. "
-            "Build it without the softmax, or set that layer's activation to keras.activations.linear."
-        )
+def _votes(outputs: tf.Tensor) -> tf.Tensor:
+    return tf.one_hot(tf.argmax(outputs, axis=-1), outputs.shape[-1])

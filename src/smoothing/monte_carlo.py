@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
+from src.base import InputError
 from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 
 Statistic = Callable[[tf.Tensor], tf.Tensor]
@@ -40,9 +41,9 @@ class MonteCarlo:
         self._sums = _compile(network, statistic, shape, self.rows)
 
     def __call__(
-        self, images: tf.Tensor, indices: tf.Tensor, sigma: float, n: int, seed: int, stream: Stream
+        self, images: tf.Tensor, indices: tf.Tensor, sigma: float, n: int, seed: int, stream: Stream, first: int = 0
     ) -> tf.Tensor:
-        """The sums for each image.
+        """The sums for each image over draws `first` to `first + n`.
 
         Args:
             images: (batch, height, width, channels) float32.
@@ -50,16 +51,22 @@ class MonteCarlo:
             sigma: standard deviation of the noise, in the images' unit.
             n: draws for each image.
             seed, stream: of the noise.
+            first: draws to skip, a multiple of DRAW_BLOCK.
 
         Returns:
             (batch, k) float64.
+
+        Raises:
+            InputError: `seed` or `first` is out of range.
         """
         check_seed(seed)
+        if first < 0 or first % DRAW_BLOCK:
+            raise InputError(f"first: expected a multiple of {DRAW_BLOCK}, 0 or more, got {first}.")
         arguments = (
             tf.convert_to_tensor(images, tf.float32),
             tf.convert_to_tensor(indices, tf.int64),
             tf.constant(sigma, tf.float32),
-            *(tf.constant(value, tf.int64) for value in (n, seed, int(stream))),
+            *(tf.constant(value, tf.int64) for value in (n, seed, int(stream), first // DRAW_BLOCK)),
         )
         return self._sums(*arguments)
 
@@ -70,20 +77,23 @@ def _compile(
     size = math.prod(shape)
     items_per_chunk = rows // DRAW_BLOCK
     width = statistic(network(tf.zeros((1, *shape)), training=False)).shape[1]
-    scalar = tf.TensorSpec([], tf.int64)
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, *shape], tf.float32),
             tf.TensorSpec([None], tf.int64),
             tf.TensorSpec([], tf.float32),
-            scalar,
-            scalar,
-            scalar,
+            *[tf.TensorSpec([], tf.int64)] * 4,
         ]
     )
     def sums(
-        images: tf.Tensor, indices: tf.Tensor, sigma: tf.Tensor, n: tf.Tensor, seed: tf.Tensor, stream: tf.Tensor
+        images: tf.Tensor,
+        indices: tf.Tensor,
+        sigma: tf.Tensor,
+        n: tf.Tensor,
+        seed: tf.Tensor,
+        stream: tf.Tensor,
+        first_block: tf.Tensor,
     ) -> tf.Tensor:
         batch = tf.shape(images, tf.int64)[0]
         blocks_per_image = (n + DRAW_BLOCK - 1) // DRAW_BLOCK
@@ -95,7 +105,7 @@ def _compile(
             chunk = tf.range(start, start + items_per_chunk)
             item = tf.minimum(chunk, items - 1)
             position, block = item // blocks_per_image, item % blocks_per_image
-            noise = noise_blocks(seed, stream, tf.gather(indices, position), block, size)
+            noise = noise_blocks(seed, stream, tf.gather(indices, position), first_block + block, size)
             clean = tf.reshape(tf.gather(images, position), [items_per_chunk, 1, size])
             noisy = tf.reshape(clean + sigma * noise, [rows, *shape])
             values = tf.cast(statistic(network(noisy, training=False)), tf.float64)

@@ -53,17 +53,26 @@ def noise_blocks(seed: tf.Tensor, stream: tf.Tensor, indices: tf.Tensor, blocks:
     first = tf.fill(tf.shape(indices), seed * 256 + stream)
     keys = tf.stack([first, indices * 2**32 + blocks], axis=1)
     return tf.map_fn(
-        lambda key: tf.reshape(_box_muller(key, DRAW_BLOCK * size), [DRAW_BLOCK, size]),
+        lambda key: tf.reshape(standard_normal(key, DRAW_BLOCK * size), [DRAW_BLOCK, size]),
         keys,
         fn_output_signature=tf.TensorSpec([DRAW_BLOCK, size], tf.float32),
     )
 
 
-def _box_muller(key: tf.Tensor, count: int) -> tf.Tensor:
-    # 32 random bits each, where uniform floats have 23: the tail reaches 6.8 sigma instead of 5.6. Adding half a step
-    # keeps the logarithm from zero. Logarithm, root and cosine are vectorised; TensorFlow's own normal is not.
-    bits = tf.random.stateless_uniform([2, count // 2], key, minval=None, maxval=None, dtype=tf.uint32)
+def standard_normal(key: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """Independent standard normal numbers that depend on the key alone.
+
+    Args:
+        key: (2,) int64.
+        count: how many.
+
+    Returns:
+        (count,) float32; |value| < 6.8, never infinite.
+    """
+    # Box and Muller. 32 random bits each, where uniform floats have 23: the tail reaches 6.8 sigma instead of 5.6. Half
+    # a step keeps the logarithm from zero. Logarithm, root and cosine are vectorised; TensorFlow's own normal is not.
+    bits = tf.random.stateless_uniform([2, (count + 1) // 2], key, minval=None, maxval=None, dtype=tf.uint32)
     uniform = (tf.cast(bits, tf.float32) + 0.5) * 2.0**-32
     length = tf.sqrt(-2.0 * tf.math.log(uniform[0]))
     angle = (2 * math.pi) * uniform[1]
-    return tf.concat([length * tf.cos(angle), length * tf.sin(angle)], axis=0)
+    return tf.concat([length * tf.cos(angle), length * tf.sin(angle)], axis=0)[:count]

@@ -18,23 +18,50 @@ from src.progress import stage
 from src.training.checkpoints import load_checkpoint, save_checkpoint
 from src.trials import TrialFolder
 
-Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""(network, images, labels) -> (scalar loss, logits of the images); images are float32 in [0, 1]."""
+Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""(network, images, labels, key) -> (scalar loss, logits for the training accuracy).
 
-SHUFFLING, DROPOUT = 2, 3
+Images are (batch, height, width, channels) float32 in [0, 1], labels (batch,) int64; `key` is (2,) int64, another in
+every step, from which all random numbers of the loss are drawn.
+"""
+
+SHUFFLING, DROPOUT, NOISE = 2, 3, 5
 """Set seeds that derive from one number apart."""
+
+
+Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""(uint8 images, labels, key) -> (loss, number of right answers); changes the network."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How long and in what portions; the optimizer is Adam at Keras's default learning rate, as in the paper."""
+    """How long and in what portions; the optimizer is Adam from Keras's default learning rate, as in the paper.
+
+    Attributes:
+        epochs: passes through the training images.
+        batch_size: images a step.
+        annealed: whether the learning rate falls to zero along half a cosine (Loshchilov and Hutter 2017).
+    """
 
     epochs: int = 10
     batch_size: int = 32
+    annealed: bool = False
+
+    def optimizer(self, images: int) -> keras.optimizers.Adam:
+        """Adam for a training on so many images."""
+        if not self.annealed:
+            return keras.optimizers.Adam()
+        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.001, self.epochs * self.steps(images)))
+
+    def steps(self, images: int) -> int:
+        """How many steps an epoch of so many images has."""
+        return -(-images // self.batch_size)
 
 
-def cross_entropy(network: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sparse categorical cross-entropy from logits, mean over the images."""
+def cross_entropy(
+    network: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sparse categorical cross-entropy from logits, mean over the images; nothing is random."""
     logits = network(images, training=True)
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)), logits
 
@@ -50,7 +77,7 @@ def train(
 ) -> None:
     """Train `network` in place, resuming from the folder's checkpoint, and mark the trial complete.
 
-    A checkpoint holds weights, optimizer state and history; shuffling and dropout are seeded from
+    A checkpoint holds weights, optimizer state and history; shuffling, dropout and noise are seeded from
     (seed, epoch): so a training killed at any moment and resumed ends in the same weights as an unbroken one.
 
     Args:
@@ -58,7 +85,7 @@ def train(
         data: uint8 training images.
         loss: what to minimise.
         config: epochs and batch size.
-        seed: of shuffling and dropout.
+        seed: of shuffling, dropout and the loss's noise.
         folder: of the trial; `begin` has been called.
         description: for the progress bar.
 
@@ -69,12 +96,11 @@ def train(
     """
     if len(data) == 0:
         raise InputError("training images: there are none.")
-    optimizer = keras.optimizers.Adam()
+    optimizer = config.optimizer(len(data))
     optimizer.build(network.trainable_variables)
     history = load_checkpoint(folder, network, optimizer) if folder.checkpoint.exists() else []
     step = _compiled_step(network, optimizer, loss)
-    batches = -(-len(data) // config.batch_size)
-    with stage(description, total=(config.epochs - len(history)) * batches, unit="steps") as advance:
+    with stage(description, total=(config.epochs - len(history)) * config.steps(len(data)), unit="steps") as advance:
         for epoch in range(len(history) + 1, config.epochs + 1):
             history.append(_train_epoch(network, data, config.batch_size, step, seed, epoch, advance))
             _refuse_unusable_weights(network, epoch)
@@ -108,13 +134,14 @@ def _refuse_unusable_weights(network: keras.Model, epoch: int) -> None:
 
 def _compiled_step(
     network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss
-) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+) -> Step:
     shape = (None, *network.input_shape[1:])
+    labels_and_key = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int64)]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([None], tf.int64)])
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8), *labels_and_key])
+    def step(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            value, logits = loss(network, tf.cast(images, tf.float32) / 255.0, labels)
+            value, logits = loss(network, tf.cast(images, tf.float32) / 255.0, labels, key)
         variables = network.trainable_variables
         optimizer.apply(tape.gradient(value, variables), variables)
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=-1) == labels, tf.int64))
@@ -127,7 +154,7 @@ def _train_epoch(
     network: keras.Model,
     data: LabeledImages,
     batch_size: int,
-    step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    step: Step,
     seed: int,
     epoch: int,
     advance: Callable[[int], None],
@@ -138,7 +165,9 @@ def _train_epoch(
     total_loss, total_correct = 0.0, 0
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        value, correct = (float(x) for x in step(tf.constant(data.images[batch]), tf.constant(data.labels[batch])))
+        key = np.random.SeedSequence([seed, NOISE, epoch, first]).generate_state(2).astype(np.int64)
+        arguments = (data.images[batch], data.labels[batch], key)
+        value, correct = (float(x) for x in step(*map(tf.constant, arguments)))
         if not np.isfinite(value):
             raise TrainingError(
                 f"the loss is {value} at epoch {epoch}, image {first} of {len(order)}. The last checkpoint "

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from src.base import InputError
-from src.smoothing.classifier import SmoothedClassifier, check_emits_logits, check_sigma
+from src.smoothing.checks import check_emits_logits, check_sigma
+from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import DRAW_BLOCK, MAX_SEED, Stream, noise_blocks
 
 SHAPE, SIZE, CLASSES = (4, 4, 1), 16, 3

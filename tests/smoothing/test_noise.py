@@ -114,12 +114,12 @@ class TestDistribution:
 class TestExtremeBits:
     @pytest.fixture
     def fed(self, monkeypatch: pytest.MonkeyPatch):
-        """`_box_muller` of chosen random bits: (2, count) uint32 -> 2 x count values."""
+        """`standard_normal` of chosen random bits: (2, count) uint32 -> 2 x count values."""
 
         def values(bits: list[list[int]]) -> np.ndarray:
             bits = np.array(bits, np.uint32)
             monkeypatch.setattr(tf.random, "stateless_uniform", lambda *_, **__: tf.constant(bits))
-            return noise._box_muller(tf.constant([0, 0], tf.int64), bits.size).numpy()
+            return noise.standard_normal(tf.constant([0, 0], tf.int64), bits.size).numpy()
 
         return values
 
@@ -141,7 +141,7 @@ class TestExtremeBits:
         with pytest.MonkeyPatch.context() as patch:
             bits = tf.constant([[first], [second]], tf.uint32)
             patch.setattr(tf.random, "stateless_uniform", lambda *_, **__: bits)
-            cosine, sine = noise._box_muller(tf.constant([0, 0], tf.int64), 2).numpy()
+            cosine, sine = noise.standard_normal(tf.constant([0, 0], tf.int64), 2).numpy()
         length = np.sqrt(-2 * np.log(min((first + 0.5) * 2.0**-32, 1.0)))
         angle = 2 * np.pi * (second + 0.5) * 2.0**-32
         # A uniform near 1 is rounded to 24 bits: its length, near zero, is good to 4e-4.

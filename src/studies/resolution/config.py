@@ -44,6 +44,14 @@ class Variant:
         """The widths, times the profile's scale."""
         return CNNConfig().scaled(self.width_factor * width_scale)
 
+    def resolution(self, enlarging: Literal["bilinear", "bicubic"]) -> Resolution:
+        """How the images are made, where PIL enlarges with this filter; it reduces bilinearly."""
+        if self.upscaler == "esrgan":
+            return Resolution(self.side, "esrgan")
+        if self.upscaler is None:
+            return Resolution(self.side, "original")
+        return Resolution(self.side, "bilinear" if self.side < 28 else enlarging)
+
 
 DOWNSCALED = Variant("Downscaled", 14, "pil", 0.5)
 NORMAL = Variant("Normal", 28, None, 1)
@@ -85,11 +93,7 @@ class Protocol:
 
     def resolution(self, variant: Variant) -> Resolution:
         """How the variant's images are made."""
-        if variant.upscaler == "esrgan":
-            return Resolution(variant.side, "esrgan")
-        if variant.upscaler is None:
-            return Resolution(variant.side, "original")
-        return Resolution(variant.side, "bilinear" if variant is DOWNSCALED else self.enlarging)
+        return variant.resolution(self.enlarging)
 
     def attack_epsilon(self, variant: Variant) -> float:
         """FGSM's budget against the variant, in [0, 1]."""

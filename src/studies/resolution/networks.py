@@ -13,7 +13,7 @@ from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
 from src.studies.resolution.config import NUM_CLASSES, TRAIN_SPLIT, Profile, Protocol, Variant
 from src.studies.resolution.plan import number_of_training_images, test_order, train_order
-from src.training.trainer import TrainingConfig, cross_entropy, train
+from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
 from src.trials import Trial, TrialFolder
 
 TRAINING_NOISE = 4
@@ -62,18 +62,21 @@ def build(trial: Trial) -> keras.Model:
     return build_cnn(config, shape, NUM_CLASSES, seed=trial.seed, precision=trial.precision)
 
 
-def train_network(trial: Trial, images: LabeledImages, folder: TrialFolder) -> keras.Model:
+def train_network(
+    trial: Trial, images: LabeledImages, folder: TrialFolder, loss: Loss = cross_entropy
+) -> keras.Model:
     """Train the trial's network on `training_images`, going on from its last epoch where there is one.
 
     Args:
         trial: what to train.
         images: of one epoch.
         folder: of the trial; `begin` has been called.
+        loss: what to minimise.
     """
     network = build(trial)
     settings = trial.training
-    config = TrainingConfig(settings["epochs"], settings["batch_size"])
-    train(network, images, cross_entropy, config, trial.seed, folder, f"Training {trial.variant} ({trial.protocol})")
+    config = TrainingConfig(settings["epochs"], settings["batch_size"], settings.get("annealed", False))
+    train(network, images, loss, config, trial.seed, folder, f"Training {trial.variant} ({trial.protocol})")
     return network
 
 

@@ -1,0 +1,60 @@
+"""SmoothAdv: adversarial training of the smoothed classifier (Salman et al. 2019, section 2.2 and algorithm 1)."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from src.training.noise import apart, copies, noise_like
+from src.training.recipes import SmoothAdv
+from src.training.trainer import Loss
+
+
+def smoothadv(recipe: SmoothAdv) -> Loss:
+    """Cross-entropy on m noisy copies of images that PGD moved to raise -log of the softmax averaged over them."""
+
+    def loss(
+        network: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        noise = noise_like(images, recipe.m, recipe.sigma, key)
+        attacked = tf.stop_gradient(ascend(network, images, labels, noise, recipe))
+        logits = network(copies(attacked, recipe.m) + noise, training=True)
+        error = tf.nn.sparse_softmax_cross_entropy_with_logits(copies(labels, recipe.m), logits)
+        return tf.reduce_mean(error), apart(logits, recipe.m)[0]
+
+    return loss
+
+
+def ascend(
+    network: keras.Model, images: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, recipe: SmoothAdv
+) -> tf.Tensor:
+    """l2-PGD on the smoothed classifier with fixed noise.
+
+    Args:
+        network: emits logits.
+        images: (batch, height, width, channels) float32 in [0, 1].
+        labels: (batch,) int64.
+        noise: (m * batch, height, width, channels) float32, copy after copy.
+        recipe: budget, steps and draws.
+
+    Returns:
+        (batch, height, width, channels) float32 in [0, 1], within l2 distance epsilon of the images.
+    """
+    step = 2 * recipe.epsilon / recipe.steps
+    attacked = images
+    for _ in range(recipe.steps):
+        with tf.GradientTape() as tape:
+            tape.watch(attacked)
+            # Without dropout: the attack is on the classifier that will be smoothed.
+            likelihoods = apart(tf.nn.softmax(network(copies(attacked, recipe.m) + noise, training=False)), recipe.m)
+            mean = tf.gather(tf.reduce_mean(likelihoods, axis=0), labels, batch_dims=1)
+            error = -tf.math.log(tf.maximum(mean, 1e-20))
+        gradient = tape.gradient(error, attacked)
+        moved = attacked - images + step * gradient / tf.maximum(_norm(gradient), 1e-12)
+        within = moved * tf.minimum(1.0, recipe.epsilon / tf.maximum(_norm(moved), 1e-12))
+        attacked = tf.clip_by_value(images + within, 0.0, 1.0)
+    return attacked
+
+
+def _norm(values: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(values**2, axis=[1, 2, 3], keepdims=True))
