@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,13 @@ def round9(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def select(records: pd.DataFrame, condition: Condition) -> pd.DataFrame:
+class HasColumns(Protocol):
+    """A condition of any study."""
+
+    def columns(self) -> dict[str, str | float | int]: ...
+
+
+def select(records: pd.DataFrame, condition: HasColumns) -> pd.DataFrame:
     """The records of one condition."""
     chosen = np.ones(len(records), bool)
     for name, value in condition.columns().items():
@@ -80,6 +86,6 @@ def select(records: pd.DataFrame, condition: Condition) -> pd.DataFrame:
     return records[chosen]
 
 
-def missing_images(records: pd.DataFrame, condition: Condition, indices: np.ndarray) -> np.ndarray:
+def missing_images(records: pd.DataFrame, condition: HasColumns, indices: np.ndarray) -> np.ndarray:
     """Positions in `indices` of the images that have no record in this condition."""
     return np.flatnonzero(~np.isin(indices, select(records, condition)["image"].to_numpy()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from src.attacks.fgsm import FGSM
 from src.base import LabeledImages
-from src.conditions import Attack, Condition, Smoothing, missing_images
+from src.conditions import Attack, Condition, HasColumns, Smoothing, missing_images
 from src.records import Records
 from src.smoothing.classifier import SmoothedClassifier
 
@@ -71,11 +72,36 @@ class Evaluator:
         return votes.prediction, -np.log(np.clip(likelihoods, 1e-7, 1 - 1e-7))
 
 
+    def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
+        """The images of a block as this attack leaves them, float32 in [0, 1]."""
+        return self.attacked(block.as_float(), block.labels, attack)
+
+    def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Condition) -> dict[str, np.ndarray]:
+        """What records say of these images, `adversarial` ones of the block, in this condition."""
+        predictions, losses = self.classify(images, block.labels, block.indices, condition.smoothing)
+        return {"prediction": predictions, "loss": losses}
+
+
+class AnyCondition(HasColumns, Protocol):
+    """Which classifier sees which images, of any study."""
+
+    @property
+    def attack(self) -> Any: ...
+
+
+class AnyEvaluator(Protocol):
+    """What carries out the conditions of a study; `Evaluator` says what its methods do."""
+
+    def adversarial(self, block: LabeledImages, attack: Any) -> np.ndarray: ...
+
+    def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Any) -> dict[str, np.ndarray]: ...
+
+
 def evaluate(
-    evaluator: Evaluator,
+    evaluator: AnyEvaluator,
     trial_key: str,
     data: LabeledImages,
-    conditions: Sequence[Condition],
+    conditions: Sequence[AnyCondition],
     records: Records,
     advance: Callable[[int], None],
 ) -> None:
@@ -100,15 +126,14 @@ def evaluate(
         positions = np.unique(np.concatenate(list(missing.values())))
         for start in range(0, len(positions), BLOCK):
             block = data.take(positions[start : start + BLOCK])
-            images = evaluator.attacked(block.as_float(), block.labels, attack)
+            images = evaluator.adversarial(block, attack)
             frames = []
             for condition in group:
                 wanted = np.flatnonzero(np.isin(positions[start : start + BLOCK], missing[condition]))
                 if len(wanted) == 0:
                     continue
-                labels, indices = block.labels[wanted], block.indices[wanted]
-                predictions, losses = evaluator.classify(images[wanted], labels, indices, condition.smoothing)
-                rows = {"trial": trial_key, **condition.columns(), "image": indices, "label": labels}
-                frames.append(pd.DataFrame({**rows, "prediction": predictions, "loss": losses}))
+                part = block.take(wanted)
+                rows = {"trial": trial_key, **condition.columns(), "image": part.indices, "label": part.labels}
+                frames.append(pd.DataFrame({**rows, **evaluator.outcomes(images[wanted], part, condition)}))
             records.append(pd.concat(frames, ignore_index=True))
             advance(sum(map(len, frames)))

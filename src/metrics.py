@@ -1,4 +1,4 @@
-"""Accuracies and losses with their intervals."""
+"""Accuracies, losses and certified radii with their intervals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import numbers
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from src.base import InputError
 
 CONFIDENCE = 0.95
+
+RESAMPLES = 10_000
+"""Of a bootstrap."""
 
 
 class Interval(NamedTuple):
@@ -65,3 +69,66 @@ def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> Interva
     mean = float(np.mean(values))
     half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
     return Interval(mean, mean - half, mean + half)
+
+
+def certified_accuracy(log: pd.DataFrame, radius: float, confidence: float = CONFIDENCE) -> Interval:
+    """The share of images that are certified for their label at `radius` or more, with its score interval.
+
+    Args:
+        log: of a certification, columns `correct` and `radius_exact`; an abstention is not correct.
+        radius: in the unit of the log's sigma.
+        confidence: of the interval, which is about the sample of images.
+
+    Raises:
+        InputError: the log is empty.
+    """
+    return wilson_interval(int((certified_radii(log) >= radius).sum()), len(log), confidence)
+
+
+def average_certified_radius(log: pd.DataFrame, confidence: float = CONFIDENCE) -> Interval:
+    """ACR: the mean over all images of the certified radius, 0 where the answer is wrong (Zhai et al. 2020).
+
+    Of a grid of radii it is a lower bound, as each image's radius is.
+
+    Raises:
+        InputError: the log has fewer than two images.
+    """
+    return mean_interval(np.maximum(certified_radii(log), 0.0), confidence)
+
+
+def high_probability_certified_accuracy(log: pd.DataFrame, radius: float, alpha: float, rho: float) -> float:
+    """A lower bound, with probability 1 - rho, on the share of these images that truly are certified at `radius`.
+
+    A certificate is wrong with probability alpha or less, one independently of another; so with probability 1 - rho no
+    more are than the binomial quantile says. (Cohen, Rosenfeld and Kolter 2019 bound it by Bernstein's inequality,
+    which gives less.)
+
+    Raises:
+        InputError: the log is empty.
+    """
+    wrong = stats.binom.ppf(1 - rho, len(log), alpha) / len(log)
+    return max(0.0, certified_accuracy(log, radius).estimate - float(wrong))
+
+
+def certified_radii(log: pd.DataFrame) -> np.ndarray:
+    """(images,) float64, what is certified for the label: the radius, or -1 where the answer is wrong or none."""
+    return np.where(log["correct"].to_numpy() == 1, log["radius_exact"].to_numpy(np.float64), -1.0)
+
+
+def paired_bootstrap(differences: np.ndarray, seed: int, confidence: float = CONFIDENCE) -> Interval:
+    """The mean of paired differences with its percentile interval (Efron and Tibshirani 1993).
+
+    Args:
+        differences: (pairs,).
+        seed: of the resampling.
+
+    Raises:
+        InputError: fewer than two pairs, or a difference that is not finite.
+    """
+    mean = mean_interval(differences).estimate
+    generator = np.random.default_rng(seed)
+    # In portions: an array of all resamples would be large.
+    means = [differences[generator.integers(0, len(differences), (100, len(differences)))].mean(axis=1)
+             for _ in range(RESAMPLES // 100)]
+    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(mean, float(low), float(high))

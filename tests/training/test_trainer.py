@@ -33,6 +33,8 @@ CONFIG = TrainingConfig(epochs=EPOCHS, batch_size=8)
 
 CLASSES = 3
 
+KEY = tf.constant([0, 0], tf.int64)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def deterministic() -> Iterator[None]:
@@ -123,7 +125,9 @@ def test_order_and_dropout_differ_from_epoch_to_epoch_and_seed_to_seed(monkeypat
         for epoch in (1, 2):
             model, seen = network(), []
 
-            def step(images: tf.Tensor, labels: tf.Tensor, seen: list[bytes] = seen) -> tuple[tf.Tensor, tf.Tensor]:
+            def step(
+                images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor, seen: list[bytes] = seen
+            ) -> tuple[tf.Tensor, tf.Tensor]:
                 seen.extend(image.tobytes() for image in images.numpy())
                 return tf.constant(1.0), tf.constant(0)
 
@@ -141,9 +145,9 @@ def interrupt_step(patch: pytest.MonkeyPatch, number: int) -> None:
     def wrap(*arguments: Any) -> Callable[..., Any]:
         step, count = compiled(*arguments), [0]
 
-        def counted(images: tf.Tensor, labels: tf.Tensor) -> Any:
+        def counted(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor) -> Any:
             count[0] += 1
-            done = step(images, labels)
+            done = step(images, labels, key)
             if count[0] == number:
                 raise KeyboardInterrupt
             return done
@@ -257,7 +261,9 @@ def test_the_history_is_of_the_loss_and_accuracy_over_all_images(tmp_path: Path)
     logits = model(DATA.as_float(), training=False)
     expected = cross_entropy_of(logits)
 
-    def frozen(trained: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def frozen(
+        trained: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         logits = model(images, training=False)
         value = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         return value + 0.0 * sum(tf.reduce_sum(variable) for variable in trained.trainable_variables), logits
@@ -278,12 +284,13 @@ def cross_entropy_of(logits: tf.Tensor) -> float:
 
 def test_cross_entropy_is_of_the_logits_in_training() -> None:
     model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES)])
-    value, logits = cross_entropy(model, tf.constant(DATA.as_float()), tf.constant(DATA.labels))
+    value, logits = cross_entropy(model, tf.constant(DATA.as_float()), tf.constant(DATA.labels), KEY)
     np.testing.assert_array_equal(logits, model(DATA.as_float()))
     assert float(value) == pytest.approx(cross_entropy_of(logits), rel=1e-5)
     dropping = network()
     images, labels = tf.constant(DATA.as_float()), tf.constant(DATA.labels)
-    assert float(cross_entropy(dropping, images, labels)[0]) != float(cross_entropy(dropping, images, labels)[0])
+    first, second = (float(cross_entropy(dropping, images, labels, KEY)[0]) for _ in range(2))
+    assert first != second
 
 
 def test_the_network_learns(tmp_path: Path) -> None:
@@ -304,9 +311,11 @@ def test_the_network_learns(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_stops_the_training(unbroken: Outcome, tmp_path: Path, value: float) -> None:
     steps = tf.Variable(0)
 
-    def bad(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def bad(
+        model: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         steps.assign_add(1)
-        loss, logits = cross_entropy(model, images, labels)
+        loss, logits = cross_entropy(model, images, labels, key)
         return loss * tf.where(steps == BATCHES + 3, tf.constant(value, tf.float32), 1.0), logits
 
     folder = TrialFolder(tmp_path)
@@ -329,9 +338,11 @@ def test_weights_that_are_not_finite_stop_the_training(unbroken: Outcome, tmp_pa
     def broken(value: tf.Tensor) -> tuple[tf.Tensor, Any]:
         return value, lambda upstream: upstream * tf.where(steps == 2 * BATCHES, np.float32(np.nan), 1.0)
 
-    def bad(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def bad(
+        model: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         steps.assign_add(1)
-        loss, logits = cross_entropy(model, images, labels)
+        loss, logits = cross_entropy(model, images, labels, key)
         return broken(loss), logits
 
     with pytest.raises(TrainingError, match="not finite after epoch 2"):

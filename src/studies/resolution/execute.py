@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from src.evaluation import Evaluator, evaluate
 from src.progress import stage
 from src.studies.resolution.networks import load_network, test_images, train_network, training_images
 from src.studies.resolution.plan import Job, Places
+from src.trials import Trial, TrialFolder
 from src.trials_table import load_trials, save_trial
 
 EXAMPLES = 8
@@ -53,22 +56,32 @@ def _train_and_evaluate(job: Job, places: Places, mnist: Mnist, esrgan: str | No
         images = training_images(mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan)
         network = train_network(job.trial, images, trial_folder)
         del images
-    _refuse_other_weights(job, places, str(trial_folder.facts()["weights_sha256"]))
+    table = places.profile(job.profile) / "trials.csv"
+    records = job.records(places)
+    refuse_other_weights(table, [records.path, records.partial, job.examples(places)], job.trial, trial_folder)
     # Listed before its first record, so that the records' weights are known.
-    save_trial(places.profile(job.profile) / "trials.csv", job.trial, trial_folder.facts())
+    save_trial(table, job.trial, trial_folder.facts())
     _evaluate(job, places, mnist, network, esrgan)
 
 
-def _refuse_other_weights(job: Job, places: Places, weights_sha256: str) -> None:
-    """Records of one training are never mixed with those of another."""
-    listed = load_trials(places.profile(job.profile) / "trials.csv")
-    records = job.records(places)
-    files = [path for path in (records.path, records.partial, job.examples(places)) if path.exists()]
-    if files and job.trial.key in listed and listed[job.trial.key][1]["weights_sha256"] != weights_sha256:
+def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder: TrialFolder) -> None:
+    """Records of one training are never mixed with those of another.
+
+    Args:
+        table: of the trials whose records are there.
+        made: the files that were made with the trial's network; some may not exist.
+        trial: whose.
+        folder: of the trial, complete.
+
+    Raises:
+        InputError: the table says that other weights made them.
+    """
+    listed = load_trials(table)
+    files = [path for path in made if path.exists()]
+    if files and trial.key in listed and listed[trial.key][1]["weights_sha256"] != folder.facts()["weights_sha256"]:
         raise InputError(
-            f"the records of {job.trial.key} were made by another training than the one in "
-            f"{places.trial(job.trial).path}. Delete {', '.join(map(str, files))} and run again: "
-            "only this network is evaluated anew."
+            f"the records of {trial.key} were made by another training than the one in {folder.path}. "
+            f"Delete {', '.join(map(str, files))} and run again: only this network is evaluated anew."
         )
 
 

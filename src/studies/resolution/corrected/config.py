@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from src.certification_log import Fixed, Sequential
 from src.studies.resolution.config import (
     CONTROL_SMALL,
     DOWNSCALED,
     FULL_SCALE,
     NORMAL,
+    PAPER,
+    QUICK,
+    SMOKE,
     TRAIN_SPLIT,
     VARIANTS,
+    Profile,
     Variant,
 )
 from src.training.recipes import MACER, Consistency, Gaussian, Recipe, SmoothAdv, Stability
@@ -24,8 +29,16 @@ ALPHA = 0.001
 N0 = 100
 """Draws that choose the class to certify."""
 
+SIGMAS = (0.125, 0.25, 0.5, 1.0)
+
 BATCH_SIZE = 64
 """Larger than the paper's 32, to train a third faster in bfloat16; equal for all recipes."""
+
+FGSM_EPSILONS = tuple(step / FULL_SCALE for step in (2, 10, 19, 38, 57, 76))
+"""l-infinity budgets, in [0, 1]."""
+
+L2_SHARES = (1.0, 2.0, 3.0, 4.0)
+"""l2 budgets of PGD, in units of sigma: that is where certificates end."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +68,48 @@ class Training:
 # With a constant rate and 10 epochs the certified accuracy at the largest radii is some points lower.
 FULL = Schedule("full", TRAIN_SPLIT, 16)
 COMPARISON = Schedule("comparison", 12_000, 10)
-# An hour and a half of two cores for each of the large networks at 56x56 otherwise.
+# The large networks at 56x56 would take an hour and a half of two cores each.
 REDUCED = Schedule("reduced", 4_000, 3)
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """How much a network and its smoothed classifier are attacked.
+
+    Attributes:
+        images: test images.
+        n: draws of the smoothed classifier's predictions.
+        on_smoothed: whether PGD on the smoothed classifier is among the attacks.
+        sweep: whether its draws, steps and restarts are varied, one at a time.
+    """
+
+    images: int
+    n: int
+    on_smoothed: bool = False
+    sweep: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """One network with all that is asked of it.
+
+    Attributes:
+        training: what is trained.
+        certifications: ways to certify, each with a number of test images.
+        attacks: None for none.
+    """
+
+    training: Training
+    certifications: tuple[tuple[Fixed | Sequential, int], ...]
+    attacks: Attacks | None = None
+
+
+@dataclass(frozen=True)
+class CorrectedProfile:
+    """How much of the protocol a profile does."""
+
+    profile: Profile
+    work: tuple[Work, ...]
 
 
 def recipes(sigma: float) -> tuple[Recipe, ...]:
@@ -66,17 +119,75 @@ def recipes(sigma: float) -> tuple[Recipe, ...]:
     return (Gaussian(sigma), Stability(sigma), Consistency(sigma, weight=weight), SmoothAdv(sigma), MACER(sigma))
 
 
-def trainings(
-    schedule: Schedule, variants: Iterable[Variant], sigmas: Iterable[float], cheapest: int = 1
-) -> tuple[Training, ...]:
-    """Each variant with the cheapest so many recipes at each sigma."""
+def _published_radii(sigma: float) -> tuple[float, ...]:
+    """Those of the published table that some thousand draws an image decide."""
+    return tuple(step * sigma for step in range(4)) if sigma <= 0.25 else (0.0, sigma, 2 * sigma)
+
+
+def _gaussian(
+    schedule: Schedule,
+    variants: Iterable[Variant],
+    sigmas: Iterable[float],
+    certifications: tuple[tuple[Fixed | Sequential, int], ...],
+    attacks: Attacks | None,
+) -> tuple[Work, ...]:
     return tuple(
-        Training(variant, recipe, schedule)
+        Work(Training(variant, Gaussian(sigma), schedule), certifications, attacks)
         for variant in variants
         for sigma in sigmas
-        for recipe in recipes(sigma)[:cheapest]
     )
 
 
-EQUAL_SIGMAS = {14: 0.125, 28: 0.25, 56: 0.5}
-"""By side: noise that is equally strong for the same picture, sigma * 28 / side = 0.25."""
+def _paper() -> Iterable[Work]:
+    equal = (Fixed(1_000), 500)
+    small = Attacks(images=100, n=1_000, on_smoothed=True)
+    yield from _gaussian(FULL, (DOWNSCALED,), SIGMAS, (equal,), small)
+    for sigma in SIGMAS:
+        training = Training(NORMAL, Gaussian(sigma), FULL)
+        if sigma not in (0.25, 0.5):
+            yield Work(training, (equal,), small)
+            continue
+        certifications = (
+            equal,
+            (Sequential(_published_radii(sigma), 100_000), 500),
+            # The radius at which a fixed number of draws and draws as needed are compared.
+            (Sequential((0.5 if sigma == 0.25 else 1.0,), 100_000), 100),
+            (Fixed(100_000), 100),
+        )
+        yield Work(training, certifications, Attacks(100, 1_000, on_smoothed=True, sweep=sigma == 0.5))
+    # 14x14 with noise as strong, for the same picture, as 0.25 at 28x28.
+    yield from _gaussian(REDUCED, (DOWNSCALED,), (0.125,), (equal,), None)
+    yield from _gaussian(REDUCED, (DOWNSCALED, NORMAL), (0.25, 0.5), (equal,), None)
+    large = tuple(variant for variant in VARIANTS if variant.side == 56)
+    yield from _gaussian(REDUCED, large, (0.25, 0.5), ((Fixed(1_000), 100),), Attacks(images=50, n=100))
+    for variant in (DOWNSCALED, NORMAL):
+        for sigma in (0.25, 0.5):
+            for recipe in recipes(sigma):
+                yield Work(Training(variant, recipe, COMPARISON), ((Fixed(2_000), 500),))
+    for recipe in recipes(0.5)[1:3]:
+        yield Work(Training(CONTROL_SMALL, recipe, REDUCED), ((Fixed(1_000), 100),))
+
+
+def _quick() -> Iterable[Work]:
+    brief = Schedule("quick", 4_000, 4)
+    both = ((Fixed(1_000), 50), (Sequential((0.0, 0.25, 0.5), 10_000), 50))
+    attacks = Attacks(images=20, n=100, on_smoothed=True, sweep=True)
+    yield from _gaussian(brief, (DOWNSCALED,), (0.125, 0.25), both, attacks)
+    yield Work(Training(NORMAL, Gaussian(0.25), brief), both)
+    yield Work(Training(DOWNSCALED, Consistency(0.25, weight=10.0), brief), ((Fixed(1_000), 50),))
+
+
+def _smoke() -> Iterable[Work]:
+    brief = Schedule("smoke", 256, 2)
+    both = ((Fixed(200), 20), (Sequential((0.0, 0.25), 1_000), 20))
+    yield from _gaussian(brief, VARIANTS, (0.25,), both, Attacks(images=10, n=50))
+    for recipe in recipes(0.25)[1:]:
+        yield Work(Training(DOWNSCALED, recipe, brief), both)
+    yield Work(Training(DOWNSCALED, Gaussian(0.125), brief), both, Attacks(10, 50, on_smoothed=True, sweep=True))
+
+
+PROFILES = (
+    CorrectedProfile(SMOKE, tuple(_smoke())),
+    CorrectedProfile(QUICK, tuple(_quick())),
+    CorrectedProfile(PAPER, tuple(_paper())),
+)

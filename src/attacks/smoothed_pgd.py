@@ -1,0 +1,184 @@
+"""PGD on the smoothed classifier itself (Salman et al. 2019, section 2.2): expectation over its noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from src.attacks.balls import STEP, Norm, check_norm, project, random_points, steepest
+from src.attacks.inputs import check_batch, check_count, check_epsilon, keys_of, padded_blocks
+from src.base import Bounds, InputError
+from src.smoothing.checks import check_emits_logits, check_shapes, check_sigma
+from src.smoothing.monte_carlo import MonteCarlo, rows_that_fit
+from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
+
+CHOICE_BLOCKS = 10
+"""The first draw blocks of Stream.ATTACK choose among restarts, the same for all; a restart's own follow."""
+
+
+class SmoothedPGD:
+    """Maximises -log of the softmax of the true class averaged over m noisy copies, drawn anew at every step.
+
+    Restart 0 starts at the image, further ones at random points of the ball; kept is the one with the lowest mean
+    softmax over 100 further draws. All draws are of Stream.ATTACK, which never scores. They depend on (seed, index)
+    alone, so neither the batch nor the order changes a result.
+
+    Args:
+        network: (batch, height, width, channels) float32 -> (batch, classes) logits.
+        sigma: of the noise, in the unit of the images, 0 or more.
+        norm: of the ball, "linf" or "l2".
+        steps: gradients, at least 1; each moves by 2.5 * epsilon / steps.
+        m: draws for each gradient, at least 1.
+        restarts: at least 1.
+        seed: of the noise and the random starts.
+        bounds: of valid pixel values; the noise itself is never clipped.
+
+    Raises:
+        InputError: a number is out of range, `norm` is unknown, the network's shapes don't fit, or it emits
+            probabilities.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        sigma: float,
+        norm: Norm,
+        steps: int = 20,
+        m: int = 16,
+        restarts: int = 1,
+        seed: int = 0,
+        bounds: Bounds | None = None,
+    ) -> None:
+        check_sigma(sigma)
+        check_norm(norm)
+        check_seed(seed)
+        check_shapes(network)
+        check_emits_logits(network)
+        self._sigma, self._seed, self._bounds = sigma, seed, bounds or Bounds()
+        self._shape, self._classes = tuple(network.input_shape[1:]), network.output_shape[-1]
+        self._restarts = check_count("restarts", restarts)
+        steps, m = check_count("steps", steps), check_count("m", m)
+        self._chunk = max(1, rows_that_fit(network) // m)
+        self._ascend = _compile(network, sigma, norm, steps, m, self._chunk, seed, self._bounds)
+        self._softmax = MonteCarlo(network, lambda logits: tf.nn.softmax(tf.cast(logits, tf.float32)))
+
+    def __call__(
+        self, images: np.ndarray, labels: np.ndarray, epsilon: float, indices: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Adversarial images.
+
+        Args:
+            images: (batch, height, width, channels) float32 within the bounds.
+            labels: (batch,) the true classes, which the attack leads away from.
+            epsilon: budget in the norm, in the unit of the images, 0 or more.
+            indices: (batch,) what the noise is keyed by; the positions by default.
+
+        Returns:
+            (batch, height, width, channels) float32.
+
+        Raises:
+            InputError: `epsilon` is out of range, images, labels and indices do not fit the network, bounds or each
+                other, or the network's gradients are not finite.
+        """
+        check_epsilon(epsilon)
+        images, labels = check_batch(images, labels, self._shape, self._classes, self._bounds, type(self).__name__)
+        indices = keys_of(indices, len(images))
+        best = self._restart(images, labels, epsilon, indices, 0)
+        if self._restarts > 1:
+            lowest = self._likelihoods(best, labels, indices)
+            for restart in range(1, self._restarts):
+                found = self._restart(images, labels, epsilon, indices, restart)
+                likelihoods = self._likelihoods(found, labels, indices)
+                better = likelihoods < lowest
+                best[better], lowest[better] = found[better], likelihoods[better]
+        return best
+
+    def _restart(
+        self, images: np.ndarray, labels: np.ndarray, epsilon: float, indices: np.ndarray, restart: int
+    ) -> np.ndarray:
+        adversarial = np.empty_like(images)
+        for places, rows in padded_blocks(len(images), self._chunk):
+            arguments = (tf.constant(values[rows]) for values in (images, labels, indices))
+            found = self._ascend(*arguments, tf.constant(epsilon, tf.float32), tf.constant(restart, tf.int64))
+            adversarial[places] = found.numpy()[: places.stop - places.start]
+        broken = indices[~np.isfinite(adversarial).all(axis=(1, 2, 3))]
+        if len(broken):
+            raise InputError(f"the network's gradients for image {broken[0]} are not finite; so there is no attack.")
+        return adversarial
+
+    def _likelihoods(self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """(batch,) float64: the mean softmax of the labels over the draws that choose."""
+        n = CHOICE_BLOCKS * DRAW_BLOCK
+        sums = self._softmax(images, indices, self._sigma, n, self._seed, Stream.ATTACK).numpy()
+        return sums[np.arange(len(labels)), labels] / n
+
+
+def smoothed_loss(logits: tf.Tensor, labels: tf.Tensor, m: int) -> tf.Tensor:
+    """-log of the mean softmax of the label over m draws of each image.
+
+    The softmax is never formed: where it rounds to 1, or the other classes' to 0, its gradient would be lost.
+
+    Args:
+        logits: (batch * m, classes), image after image.
+        labels: (batch,) int64.
+        m: draws of each image.
+
+    Returns:
+        (batch,) float32.
+    """
+    logits = tf.cast(logits, tf.float32)
+    classes = logits.shape[-1]
+    is_label = tf.repeat(tf.one_hot(labels, classes, on_value=True, off_value=False), m, axis=0)
+    others = tf.reduce_logsumexp(tf.where(is_label, -math.inf, logits), axis=1)
+    label = tf.reduce_sum(tf.where(is_label, logits, 0.0), axis=1)
+    log_softmax = -tf.math.softplus(others - label)
+    return math.log(m) - tf.reduce_logsumexp(tf.reshape(log_softmax, [-1, m]), axis=1)
+
+
+def _compile(
+    network: keras.Model, sigma: float, norm: Norm, steps: int, m: int, chunk: int, seed: int, bounds: Bounds
+) -> Callable[..., tf.Tensor]:
+    shape = tuple(network.input_shape[1:])
+    size = math.prod(shape)
+    blocks = math.ceil(m / DRAW_BLOCK)
+    key = (tf.constant(seed, tf.int64), tf.constant(int(Stream.ATTACK), tf.int64))
+
+    def noise_of(indices: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+        numbers = tf.tile(first + tf.range(blocks, dtype=tf.int64), [chunk])
+        noise = noise_blocks(*key, tf.repeat(indices, blocks), numbers, size)
+        return tf.reshape(noise, [chunk, blocks * DRAW_BLOCK, size])[:, :m]
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([chunk, *shape], tf.float32),
+            tf.TensorSpec([chunk], tf.int64),
+            tf.TensorSpec([chunk], tf.int64),
+            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([], tf.int64),
+        ]
+    )
+    def ascend(
+        images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, epsilon: tf.Tensor, restart: tf.Tensor
+    ) -> tf.Tensor:
+        clean = tf.reshape(images, [chunk, size])
+        first = CHOICE_BLOCKS + restart * (1 + steps * blocks)
+        moved = clean
+        if restart > 0:
+            start = random_points(seed, indices, tf.fill([chunk], first), size, norm)
+            moved = tf.clip_by_value(clean + epsilon * start, bounds.lower, bounds.upper)
+        for step in tf.range(steps, dtype=tf.int64):
+            noise = noise_of(indices, first + 1 + step * blocks)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(moved)
+                noisy = tf.reshape(moved[:, None] + sigma * noise, [chunk * m, *shape])
+                loss = smoothed_loss(network(noisy, training=False), labels, m)
+            ascent = steepest(tape.gradient(loss, moved), norm)
+            within = project(moved + STEP / steps * epsilon * ascent - clean, epsilon, norm)
+            moved = tf.clip_by_value(clean + within, bounds.lower, bounds.upper)
+        return tf.reshape(moved, [chunk, *shape])
+
+    return ascend
