@@ -1,8 +1,8 @@
-"""Certificates as tab-separated text in the format of Cohen, Rosenfeld and Kolter's `certify.py` and `predict.py` (2019).
+"""Certificates as tab-separated text, in the format of the code of Cohen, Rosenfeld and Kolter (2019).
 
-One line an image: `idx label predict radius correct time`, further columns to the right. An abstention is -1 with radius
-0.0 and counts as an error. A log is appended block by block and outlasts kills; the settings that it was made with lie
-beside it as JSON, so that what does not belong together is never mixed.
+One line an image: `idx label predict radius correct time`, further columns to the right. An abstention is -1 with a
+radius of 0.0 and counts as an error. A log is appended block by block and outlasts kills; the settings that it was made
+with lie beside it as JSON, so that what does not belong together is never mixed.
 """
 
 from __future__ import annotations
@@ -88,23 +88,27 @@ class CertificationLog:
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         self._columns = PREDICT_COLUMNS if self._settings.get("method") == Predict.name else COLUMNS
 
-    def begin(self) -> None:
-        """Create the log, or check that the one that is there has exactly these settings. Nothing is overwritten.
-
-        Raises:
-            InputError: a log with other settings, or without its settings, is there, or it is damaged.
-            StorageError: the folder can't be written.
-        """
+    def check(self) -> None:
+        """Raise InputError if a log with other settings, or without any, is there, or it is damaged."""
         way_out = f"Name another file, or delete {self.path} and {self.sidecar} to begin anew."
         if self.sidecar.exists():
             self._check_settings(way_out)
         elif self.path.exists():
             raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {way_out}")
-        else:
-            write_text(self.sidecar, json.dumps(self._settings, indent=2, sort_keys=True) + "\n")
         if self.path.exists():
             self.load()
-        else:
+
+    def begin(self) -> None:
+        """Create the log, or check that the one that is there has exactly these settings. Nothing is overwritten.
+
+        Raises:
+            InputError: as for `check`.
+            StorageError: the folder can't be written.
+        """
+        self.check()
+        if not self.sidecar.exists():
+            write_text(self.sidecar, json.dumps(self._settings, indent=2, sort_keys=True) + "\n")
+        if not self.path.exists():
             write_text(self.path, "\t".join(self._columns) + "\n")
 
     def done(self) -> np.ndarray:

@@ -14,6 +14,10 @@ from pathlib import Path
 from src.base import InputError, Precision, StorageError, TrainingError
 from src.startup import check_bfloat16, start_tensorflow
 from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
+from src.studies.resolution.corrected import estimates as corrected_estimates
+from src.studies.resolution.corrected import run as corrected_run
+from src.studies.resolution.corrected.config import CORRECTED, RECIPES, SIGMAS
+from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.estimates import print_plan
 from src.studies.resolution.plan import Places, jobs
 from src.studies.resolution.run import run
@@ -36,10 +40,13 @@ def parser() -> argparse.ArgumentParser:
     add("--study", choices=[STUDY], default=STUDY, help="which paper (default: %(default)s)")
     add("--profile", choices=[profile.name for profile in PROFILES],
         help="how much: seconds, under 20 minutes, or the whole paper (default: paper with a GPU, else quick)")
-    add("--protocol", nargs="+", choices=[protocol.name for protocol in PROTOCOLS],
+    add("--protocol", nargs="+", choices=[*(protocol.name for protocol in PROTOCOLS), CORRECTED],
         help="whose reading of the experiment (default: all that the profile has)")
     add("--variants", nargs="+", metavar="NAME", type=_variant,
         help=f"which networks: {', '.join(repr(variant.name) for variant in VARIANTS)} (default: the profile's)")
+    add("--recipes", nargs="+", choices=RECIPES, help="of protocol corrected: trained how (default: the profile's)")
+    add("--sigmas", nargs="+", type=float, choices=SIGMAS, metavar="SIGMA",
+        help=f"of protocol corrected: {', '.join(f'{sigma:g}' for sigma in SIGMAS)} (default: the profile's)")
     add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="each gives a trial of its own (default: 0)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
@@ -87,12 +94,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(options: argparse.Namespace) -> int:
     places = Places(options.data, options.models, options.results)
     profile = _profile(options.profile)
-    wanted = _wanted(profile, options.protocol, options.variants)
-    planned = jobs(profile, wanted, tuple(dict.fromkeys(options.seeds)), options.precision, options.esrgan)
+    seeds = tuple(dict.fromkeys(options.seeds))
+    chosen = options.protocol
+    if options.recipes or options.sigmas:
+        chosen = chosen or [CORRECTED]
+        if CORRECTED not in chosen:
+            raise InputError("--recipes and --sigmas belong to protocol corrected. Add it to --protocol.")
+    wanted = _wanted(profile, chosen, options.variants)
+    planned = jobs(profile, wanted, seeds, options.precision, options.esrgan)
+    corrected = (
+        corrected_jobs(
+            profile.name, seeds, options.precision, options.esrgan, options.variants, options.recipes, options.sigmas
+        )
+        if chosen is None or CORRECTED in chosen
+        else []
+    )
+    if not planned and not corrected:
+        raise InputError(
+            f"profile {profile.name} trains no such network under protocol corrected. Leave out --variants, --recipes "
+            "or --sigmas; --list shows what there is."
+        )
     if options.list:
-        print_plan(planned, places)
-    else:
+        if planned:
+            print_plan(planned, places)
+        if corrected:
+            corrected_estimates.print_plan(corrected, places)
+        return 0
+    if planned:
         run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+    if corrected:
+        corrected_run.run(corrected, places, options.esrgan, prepare=lambda: _prepare(options.precision))
     return 0
 
 

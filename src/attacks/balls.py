@@ -63,5 +63,6 @@ def random_points(seed: int, indices: tf.Tensor, blocks: tf.Tensor, size: int, n
     key = (tf.constant(seed, tf.int64), tf.constant(int(Stream.ATTACK), tf.int64))
     normal = noise_blocks(*key, indices, blocks, count)[:, 0]
     if norm == "linf":
-        return tf.math.erf(normal / math.sqrt(2))
+        # Row by row, as the noise itself: within one tensor the rounding depends on the place.
+        return tf.map_fn(lambda row: tf.math.erf(row / math.sqrt(2)), normal)
     return (normal / tf.norm(normal, axis=1, keepdims=True))[:, :size]

@@ -9,8 +9,14 @@ from src.attacks.foolbox_attack import FoolboxAttack
 from src.attacks.inputs import check_epsilon
 
 
+BLOCK = 100
+"""Images attacked together; a smaller last block is padded, so that the network always runs the same kernel."""
+
+
 class FGSM(FoolboxAttack):
     """x + epsilon * sign(gradient of the cross-entropy), clipped to the bounds."""
+
+    block = BLOCK
 
     def __call__(self, images: np.ndarray, labels: np.ndarray, epsilon: float) -> np.ndarray:
         """Adversarial images.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import foolbox
 import keras
@@ -13,9 +13,6 @@ import tensorflow as tf
 from src.attacks.inputs import check_batch, padded_blocks
 from src.base import Bounds, InputError
 from src.smoothing.checks import check_shapes
-
-BLOCK = 100
-"""Images attacked together; a smaller last block is padded, so that the network always runs the same kernel."""
 
 Output = Literal["logits", "softmax"]
 
@@ -31,10 +28,15 @@ class FoolboxAttack:
 
     Attributes:
         bounds: likewise.
+        block: images attacked together.
 
     Raises:
         InputError: the network's shapes don't fit.
     """
+
+    # A multiple of 16: what is left over by a processor's vectors is computed by another exp and pow, which round
+    # otherwise, so that an image's result would depend on its place.
+    block: int = 112
 
     def __init__(self, network: keras.Model, output: Output = "logits", bounds: Bounds | None = None) -> None:
         check_shapes(network)
@@ -42,7 +44,7 @@ class FoolboxAttack:
         self._shape = tuple(network.input_shape[1:])
         self._classes = network.output_shape[-1]
 
-        @tf.function(input_signature=[tf.TensorSpec([BLOCK, *self._shape], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([self.block, *self._shape], tf.float32)])
         def attacked(images: tf.Tensor) -> tf.Tensor:
             logits = network(images, training=False)
             return tf.nn.softmax(logits) if output == "softmax" else logits
@@ -59,7 +61,7 @@ class FoolboxAttack:
             InputError: they are not finite.
         """
         values = np.empty((len(images), self._classes), np.float32)
-        for places, rows in padded_blocks(len(images), BLOCK):
+        for places, rows in padded_blocks(len(images), self.block):
             values[places] = self._attacked(tf.constant(images[rows])).numpy()[: places.stop - places.start]
         unusable = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(unusable):
@@ -74,7 +76,7 @@ class FoolboxAttack:
         """
         images, labels = self._checked(images, labels)
         values = np.empty_like(images)
-        for places, rows in padded_blocks(len(images), BLOCK):
+        for places, rows in padded_blocks(len(images), self.block):
             block = tf.constant(images[rows])
             with tf.GradientTape() as tape:
                 tape.watch(block)
@@ -87,7 +89,7 @@ class FoolboxAttack:
 
     def _run(
         self,
-        attack_on: Callable[[np.ndarray], foolbox.attacks.base.Attack],
+        attack_on: Callable[[np.ndarray], Any],
         images: np.ndarray,
         labels: np.ndarray,
         epsilon: float | None,
@@ -95,7 +97,7 @@ class FoolboxAttack:
         """Foolbox's attack block by block.
 
         Args:
-            attack_on: the attack on the rows of these numbers.
+            attack_on: Foolbox's attack on the rows of these numbers.
             images, labels: checked.
             epsilon: budget; None for minimal perturbations.
 
@@ -103,7 +105,7 @@ class FoolboxAttack:
             Adversarial images float32, and (batch,) bool whether each is misclassified.
         """
         adversarial, fooled = np.empty_like(images), np.empty(len(images), bool)
-        for places, rows in padded_blocks(len(images), BLOCK):
+        for places, rows in padded_blocks(len(images), self.block):
             # Integer labels of another type lead eagerpy to a function that NumPy 2 lacks.
             criterion = foolbox.criteria.Misclassification(tf.constant(labels[rows], tf.int64))
             block = tf.constant(images[rows])

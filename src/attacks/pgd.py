@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy import special
 
 from src.attacks.balls import STEP, Norm, check_norm, random_points
-from src.attacks.foolbox_attack import BLOCK, FoolboxAttack, Output
+from src.attacks.foolbox_attack import FoolboxAttack, Output
 from src.attacks.inputs import check_count, check_epsilon, keys_of
 from src.base import Bounds
 from src.smoothing.noise import check_seed
@@ -57,10 +57,10 @@ class PGD(FoolboxAttack):
         self._restarts = check_count("restarts", restarts)
         size = int(np.prod(self._shape))
 
-        @tf.function(input_signature=[tf.TensorSpec([BLOCK], tf.int64), tf.TensorSpec([], tf.int64)])
+        @tf.function(input_signature=[tf.TensorSpec([self.block], tf.int64), tf.TensorSpec([], tf.int64)])
         def starts(indices: tf.Tensor, restart: tf.Tensor) -> tf.Tensor:
-            points = random_points(seed, indices, tf.fill([BLOCK], restart), size, norm)
-            return tf.reshape(points, [BLOCK, *self._shape])
+            points = random_points(seed, indices, tf.fill([self.block], restart), size, norm)
+            return tf.reshape(points, [self.block, *self._shape])
 
         self._starts = starts
 

@@ -15,6 +15,11 @@ class Gaussian:
 
     sigma: float
 
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes for each image and step."""
+        return 1
+
 
 @dataclass(frozen=True)
 class Stability:
@@ -26,6 +31,11 @@ class Stability:
 
     sigma: float
     weight: float = 2.0
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes for each image and step."""
+        return 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,11 @@ class Consistency:
     m: int = 2
     weight: float = 5.0
     entropy: float = 0.5
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes for each image and step."""
+        return self.m
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,11 @@ class SmoothAdv:
     steps: int = 2
     m: int = 2
 
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes for each image and step."""
+        return self.m * (self.steps + 1)
+
 
 @dataclass(frozen=True)
 class MACER:
@@ -77,6 +97,11 @@ class MACER:
     weight: float = 16.0
     beta: float = 16.0
     gamma: float = 8.0
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes for each image and step."""
+        return self.k
 
 
 Recipe = Gaussian | Stability | Consistency | SmoothAdv | MACER

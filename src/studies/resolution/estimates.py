@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from src.architectures.cnn import layers
-from src.studies.resolution.config import BATCH_SIZE, NUM_CLASSES
+from src.studies.resolution.config import BATCH_SIZE, NUM_CLASSES, Variant
 from src.studies.resolution.plan import Job, Places, number_of_training_images
 from src.trials_table import load_trials
 
@@ -48,66 +48,100 @@ class Estimate:
 
 def estimate(job: Job, places: Places) -> Estimate:
     """What the job still costs on this machine's processor cores."""
-    network = job.variant.network(job.profile.width_scale)
-    described = layers(network, job.variant.side, NUM_CLASSES)
+    images = number_of_training_images(job.profile, job.protocol)
+    trained = places.trial(job.trial).is_complete
+    seen = 0 if trained else images * job.protocol.passes * job.profile.epochs_of(job.variant)
+    classifications = sum(
+        # An attack's gradient costs about three forward passes.
+        count * ((1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3))
+        for condition, count in job.work.items()
+    )
+    if not job.missing(places):
+        classifications = 0
+    upscaled = (0 if trained else images) + (job.profile.test_images[-1] if classifications else 0)
+    return costs(
+        job.variant,
+        job.profile.width_scale,
+        upscaled=upscaled if job.variant.upscaler == "esrgan" else 0,
+        trained_on=seen,
+        steps=seen / BATCH_SIZE,
+        classifications=classifications,
+    )
+
+
+def costs(
+    variant: Variant, width_scale: float, upscaled: int, trained_on: int, steps: float, classifications: float
+) -> Estimate:
+    """What work on the variant's network costs on this machine's processor cores.
+
+    Args:
+        variant: whose network.
+        width_scale: of its widths.
+        upscaled: images that ESRGAN enlarges.
+        trained_on: forward and backward passes of training; 0 if the network is trained.
+        steps: of training.
+        classifications: forward passes of evaluation.
+    """
+    described = layers(variant.network(width_scale), variant.side, NUM_CLASSES)
     parameters = sum(layer.parameters for layer in described)
     # A convolution's weights act at every pixel, a dense layer's once; each time a multiplication and an addition.
     operations = 2 * sum(
         layer.parameters * (math.prod(layer.shape[:-1]) if len(layer.shape) == 3 else 1) for layer in described
     )
     cores = os.cpu_count() or 1
-    images = number_of_training_images(job.profile, job.protocol)
-    trained = places.trial(job.trial).is_complete
-    seen = 0 if trained else images * job.protocol.passes * job.profile.epochs_of(job.variant)
-    steps = seen / BATCH_SIZE
-    training = 3 * operations * seen
-    classifications = sum(
-        # An attack's gradient costs about three forward passes.
-        count * ((1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3))
-        for condition, count in job.work.items()
-    )
-    evaluation = operations * classifications if job.missing(places) else 0.0
-    upscaled = (0 if trained else images) + (job.profile.test_images[-1] if evaluation else 0)
-    upscaling = upscaled / ESRGAN_RATE if job.variant.upscaler == "esrgan" else 0.0
     chunk = 4 * 500 * sum(math.prod(layer.shape) for layer in described)
     return Estimate(
-        upscaling=upscaling / cores,
-        training=training / TRAINING_RATE / cores + steps * STEP_OVERHEAD_S,
-        evaluation=evaluation / FORWARD_RATE / cores,
+        upscaling=upscaled / ESRGAN_RATE / cores,
+        training=3 * operations * trained_on / TRAINING_RATE / cores + steps * STEP_OVERHEAD_S,
+        evaluation=operations * classifications / FORWARD_RATE / cores,
         # Weights, gradients, two moments, and the copies that a checkpoint takes.
-        memory=BASE_MEMORY + 4 * parameters * (7 if not trained else 2) + chunk,
-        disk=4 * parameters * (1 if trained else 4),
+        memory=BASE_MEMORY + 4 * parameters * (7 if trained_on else 2) + chunk,
+        disk=4 * parameters * (4 if trained_on else 1),
     )
 
 
 def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
-    title = f"Profile {jobs[0].profile.name}: still to do"
+    done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
+    rows = []
+    upscaled: set[tuple[str, str]] = set()
+    for job in jobs:
+        costing = None if job.is_done(places, done) else estimate(job, places)
+        # The two ESRGAN networks of a protocol share their images.
+        shared = (job.protocol.name, job.variant.upscaler or "")
+        if costing and shared in upscaled:
+            costing = replace(costing, upscaling=0)
+        upscaled.add(shared)
+        rows.append((f"{job.protocol.name} {job.variant.name} {job.trial.seed}", costing))
+    print_estimates(f"Profile {jobs[0].profile.name}: still to do", rows)
+
+
+def print_estimates(title: str, rows: Sequence[tuple[str, Estimate | None]]) -> None:
+    """Print a line for each network, and the sums.
+
+    Args:
+        title: of the table.
+        rows: each network with what it still costs; None where nothing is left to do.
+    """
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("network", overflow="fold")
     for heading in ("upscale", "train", "evaluate", "memory", "disk"):
         table.add_column(heading, justify="right", no_wrap=True)
-    done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
-    estimates = []
-    upscaled: set[tuple[str, str]] = set()
-    for job in jobs:
-        finished = job.is_done(places, done)
-        costs = Estimate(0, 0, 0, 0, 0) if finished else estimate(job, places)
-        # The two ESRGAN networks of a protocol share their images.
-        shared = (job.protocol.name, job.variant.upscaler or "")
-        first = shared not in upscaled
-        upscaled.add(shared)
-        seconds = (costs.upscaling if first else 0, costs.training, costs.evaluation)
-        estimates.append((sum(seconds), costs))
-        cells = ["done" if finished else _rounded(value) if value else "-" for value in seconds]
-        sizes = ["-" if finished else f"{value / 1e9:.1f} GB" for value in (costs.memory, costs.disk)]
-        table.add_row(f"{job.protocol.name} {job.variant.name} {job.trial.seed}", *cells, *sizes)
+    for name, costing in rows:
+        if costing is None:
+            table.add_row(name, *["done"] * 3, *["-"] * 2)
+            continue
+        stages = (costing.upscaling, costing.training, costing.evaluation)
+        sizes = (f"{value / 1e9:.1f} GB" for value in (costing.memory, costing.disk))
+        table.add_row(name, *(_rounded(value) if value else "-" for value in stages), *sizes)
+    left = [costing for _, costing in rows if costing]
     console = Console()
     console.print(table)
     console.print(
-        f"In all about {_rounded(sum(seconds for seconds, _ in estimates))} on {os.cpu_count()} CPU cores "
-        f"(on a GPU: not measured), {max(costs.memory for _, costs in estimates) / 1e9:.1f} GB of memory and "
-        f"{sum(costs.disk for _, costs in estimates) / 1e9:.2f} GB of disk at most; nothing was run.",
+        f"In all about {_rounded(sum(one.upscaling + one.training + one.evaluation for one in left))} on "
+        f"{os.cpu_count()} CPU cores (on a GPU: not measured), "
+        f"{max((one.memory for one in left), default=0) / 1e9:.1f} GB of memory and "
+        f"{sum(one.disk for one in left) / 1e9:.2f} GB of disk at most; nothing was run.",
         highlight=False,
     )
 

@@ -31,6 +31,9 @@ N0 = 100
 
 SIGMAS = (0.125, 0.25, 0.5, 1.0)
 
+RECIPES = ("gaussian", "stability", "consistency", "smoothadv", "macer")
+"""What trials call the recipes: their types' names in small letters, the cheapest first."""
+
 BATCH_SIZE = 64
 """Larger than the paper's 32, to train a third faster in bfloat16; equal for all recipes."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.base import InputError, Precision
+from src.base import Precision
 from src.certification_log import CertificationLog, Fixed, Sequential
 from src.conditions import missing_images
 from src.datasets.esrgan import handle_identity
@@ -96,7 +96,7 @@ class CorrectedJob:
             InputError: the log is damaged.
         """
         log = self.log(places, method)
-        done = log.done() if log.path.exists() else []
+        done = log.done() if log.path.exists() else np.empty(0, np.int64)
         return np.flatnonzero(~np.isin(test_order()[:count], done))
 
     def missing_predictions(self, places: Places) -> int:
@@ -153,9 +153,6 @@ def corrected_jobs(
         profile_name: whose.
         seeds, precision, esrgan: of the trials.
         variants, recipes, sigmas: only these; None for all that the profile has.
-
-    Raises:
-        InputError: nothing of the profile is left.
     """
     profile = next(profile for profile in PROFILES if profile.profile.name == profile_name)
     found = []
@@ -169,9 +166,4 @@ def corrected_jobs(
             )
             if wanted:
                 found.append(CorrectedJob(profile, work, trial))
-    if not found:
-        raise InputError(
-            f"profile {profile_name} trains no such network under protocol corrected. Leave out --variants, --recipes "
-            "or --sigmas; --list shows what there is."
-        )
     return found

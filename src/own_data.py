@@ -1,0 +1,96 @@
+"""A user's own labelled images: read from an npz and checked, before anything slow begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.arrays import load_arrays
+from src.base import Bounds, InputError
+
+USED_RANGE = 0.01
+"""Images that use less of the stated range have another scale: [0, 1] is 1/255 of [0, 255]."""
+
+ROUNDING = 1e-5
+"""Share of the range by which resizing or float32 may miss its ends."""
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Images of any shape with their labels.
+
+    Attributes:
+        images: (n, ...) float32, in the unit that the user states.
+        labels: (n,) int64, 0 or more.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
+    """The arrays `images` and `labels` of an npz, the first `most` of them; nothing in it is unpickled.
+
+    Args:
+        path: the npz.
+        bounds: what the images' values lie in.
+        most: how many images; all by default.
+
+    Raises:
+        InputError: an array is missing or can't be used; the message says which and why.
+        StorageError: the file can't be opened.
+    """
+    remedy = "It needs arrays named images and labels: np.savez('data.npz', images=images, labels=labels)."
+    arrays = load_arrays(path, remedy, ("images", "labels"))
+    images, labels = arrays["images"], arrays["labels"]
+    _check_numbers(images)
+    _check_labels(labels)
+    if len(images) != len(labels):
+        raise InputError(f"images and labels differ in length: {len(images)} and {len(labels)}; each image needs one.")
+    if images.size == 0:
+        raise InputError(f"images: there are none in {path} (shape {images.shape}).")
+    _check_values(images, bounds)
+    return OwnData(images[:most].astype(np.float32), labels[:most].astype(np.int64))
+
+
+def _check_numbers(images: np.ndarray) -> None:
+    if images.dtype.kind not in "fiu":
+        raise InputError(f"images: expected floating-point numbers or integers, got {images.dtype}.")
+    if images.ndim < 2:
+        raise InputError(f"images: expected shape (n, height, width, channels), got {images.shape}.")
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    if labels.ndim != 1:
+        way_out = "one-hot ones become so by labels.argmax(axis=1)" if labels.shape[1:] != (1,) else "use labels[:, 0]"
+        raise InputError(f"labels: expected one class index for each image, got shape {labels.shape}; {way_out}.")
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels: expected integers, got {labels.dtype}; labels.astype(np.int64) makes whole ones so.")
+    if (labels < 0).any():
+        place = int(np.argmax(labels < 0))
+        raise InputError(
+            f"labels: expected class indices from 0 on, got {labels[place]} for image {place}. "
+            "Leave images without a label out."
+        )
+
+
+def _check_values(images: np.ndarray, bounds: Bounds) -> None:
+    finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+    if not finite.all():
+        place = int(np.argmin(finite))
+        raise InputError(f"images: image {place} has a value that is not finite (NaN or infinity). Repair or drop it.")
+    low, high = float(images.min()), float(images.max())
+    width = bounds.upper - bounds.lower
+    stated = f"--bounds {bounds.lower:g} {bounds.upper:g}"
+    if low < bounds.lower - ROUNDING * width or high > bounds.upper + ROUNDING * width:
+        raise InputError(
+            f"images: their values go from {low:g} to {high:g}, which is outside {stated}. "
+            "State the range that they have, e.g. --bounds 0 255; sigma is in the same unit."
+        )
+    if high - low < USED_RANGE * width:
+        raise InputError(
+            f"images: their values go from {low:g} to {high:g}, which is almost nothing of {stated}. "
+            "State the range that they have, e.g. --bounds 0 1; sigma is in the same unit."
+        )

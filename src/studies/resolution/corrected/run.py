@@ -1,0 +1,74 @@
+"""Runs protocol `corrected`: what is not done yet, then its tables and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from src.datasets.esrgan import load_esrgan
+from src.datasets.mnist import load_mnist
+from src.files import sha256, write_text
+from src.studies.resolution.corrected.figures import FIGURES, write_figures
+from src.studies.resolution.corrected.plan import CorrectedJob, results
+from src.studies.resolution.corrected.summary import print_summary
+from src.studies.resolution.corrected.tables import TABLES, write_tables
+from src.studies.resolution.plan import Places
+from src.studies.resolution.run import locked
+from src.trials_table import load_trials
+
+
+def run(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    """Bring every job to its end and write the protocol's tables and figures; do nothing where all is there.
+
+    Args:
+        jobs: of one profile.
+        places: where to read and write.
+        esrgan: the handle that `load_esrgan` takes.
+        prepare: called once, before the first work that needs TensorFlow.
+
+    Raises:
+        InputError: something given or on disk can't be used.
+        StorageError: something can't be written.
+        TrainingError: a loss is not finite.
+    """
+    profile = jobs[0].profile
+    folder = results(places, profile)
+    outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
+    marker = folder / "complete.json"
+    with locked(folder):
+        listed = set(load_trials(folder / "trials.csv"))
+        unfinished = [job for job in jobs if not job.is_done(places, listed)]
+        if unfinished:
+            _execute(unfinished, places, esrgan, prepare)
+        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == _made_from(folder):
+            name = profile.profile.name
+            print(f"Nothing to do: of profile {name}, protocol corrected, all {len(jobs)} networks are complete.")
+            print_summary(folder)
+            return
+        write_tables(folder)
+        write_figures(folder)
+        write_text(marker, _made_from(folder))
+    print_summary(folder)
+
+
+def _made_from(folder: Path) -> str:
+    """What tables and figures are made from; written after them, it tells whether they are up to date."""
+    made = sorted([*folder.glob("records/*.csv.gz"), *folder.glob("certificates/*.tsv")])
+    sources = {path.name: sha256(path) for path in made}
+    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": sources}, indent=2) + "\n"
+
+
+def _execute(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    mnist = load_mnist(places.mnist)
+    prepare()
+    if esrgan is not None and any(job.work.training.variant.upscaler == "esrgan" for job in jobs):
+        load_esrgan(esrgan)  # so that a handle that can't be loaded is known before hours of training
+
+    # Here, so that a run with nothing to do needs no TensorFlow.
+    from src.studies.resolution.corrected.execute import execute
+
+    for job in jobs:
+        execute(job, places, mnist, esrgan)
+        # After every network, so that a long run can be looked at.
+        write_tables(results(places, job.profile))
