@@ -50,9 +50,12 @@ def ascend(
             mean = tf.gather(tf.reduce_mean(likelihoods, axis=0), labels, batch_dims=1)
             error = -tf.math.log(tf.maximum(mean, 1e-20))
         gradient = tape.gradient(error, attacked)
-        moved = attacked - images + step * gradient / tf.maximum(_norm(gradient), 1e-12)
-        within = moved * tf.minimum(1.0, recipe.epsilon / tf.maximum(_norm(moved), 1e-12))
-        attacked = tf.clip_by_value(images + within, 0.0, 1.0)
+        # Brought to a largest entry of 1 first: of a confident network's gradients the squares underflow.
+        gradient = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axis=[1, 2, 3], keepdims=True))
+        ascent = tf.math.divide_no_nan(gradient, _norm(gradient))
+        # The box before the ball, so that the whole budget is used; what is drawn back to the ball stays in the box.
+        moved = tf.clip_by_value(attacked + step * ascent, 0.0, 1.0) - images
+        attacked = images + moved * tf.minimum(1.0, recipe.epsilon / tf.maximum(_norm(moved), 1e-12))
     return attacked
 
 

@@ -38,12 +38,16 @@ def test_the_hinge_is_the_papers_without_a_guard(scale: float, k: int) -> None:
         margin = ndtri(np.minimum(ordered[:, -1], 1.0)) - ndtri(ordered[:, -2])
     expected = np.where((mean.argmax(-1) == labels) & (margin < GAMMA), GAMMA - margin, 0.0)
     hinge, gradient = hinge_and_gradient(logits, labels)
+    # Of two equal classes either may count as the first.
+    clear = ordered[:, -1] - ordered[:, -2] > 1e-6
+    assert clear.mean() > 0.7
     # Near 1, float32 knows 1 - p to 6e-8 only, which Phi^-1 magnifies.
-    np.testing.assert_allclose(hinge, expected, atol=0.02)
+    np.testing.assert_allclose(hinge[clear], expected[clear], atol=0.02)
     assert np.isfinite(gradient).all()
     if scale < 10:
         assert (hinge > 0).sum() > 10
-    assert (hinge[mean.argmax(-1) != labels] == 0).all() and (mean.argmax(-1) != labels).any()
+    wrong = clear & (mean.argmax(-1) != labels)
+    assert wrong.any() and (hinge[wrong] == 0).all()
 
 
 @pytest.mark.parametrize("margin", [0.1, 1.0, 4.0, 7.5])
@@ -82,8 +86,8 @@ def test_loss_and_gradient_are_finite_when_the_network_saturates(scale: float) -
     dense = keras.layers.Dense(3)
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), dense])
     dense.set_weights([scale * generator.normal(size=(16, 3)).astype(np.float32), np.zeros(3, np.float32)])
-    images = tf.constant(generator.random((32, 4, 4, 1)), tf.float32)
+    images, labels = tf.constant(generator.random((32, 4, 4, 1)), tf.float32), tf.range(32, dtype=tf.int64) % 3
     with tf.GradientTape() as tape:
-        value, _ = macer(MACER(0.5, k=4))(model, images, tf.range(32, dtype=tf.int64) % 3, tf.constant([1, 2], tf.int64))
+        value, _ = macer(MACER(0.5, k=4))(model, images, labels, tf.constant([1, 2], tf.int64))
     assert np.isfinite(float(value))
     assert all(np.isfinite(gradient).all() for gradient in tape.gradient(value, model.trainable_variables))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, get_args
 
 import keras
@@ -44,6 +45,10 @@ def logits_of(weights: Weights, images: np.ndarray) -> np.ndarray:
     """`network` in float64, for images with any leading axes."""
     hidden = np.tanh(images.reshape(*images.shape[:-3], 9) @ weights[0] + weights[1])
     return hidden @ weights[2] + weights[3]
+
+
+# Half of them right, which a network before training seldom is.
+LABELS[::2] = logits_of(network().get_weights(), IMAGES.numpy()).argmax(-1)[::2]
 
 
 def draws(m: int, sigma: float) -> np.ndarray:
@@ -92,10 +97,15 @@ def macer_oracle(recipe: MACER, weights: Weights) -> tuple[float, np.ndarray]:
     return (-np.log(likelihood) + recipe.weight * hinge).mean(), logits[0]
 
 
+@cache
+def attacked_images(recipe: SmoothAdv) -> np.ndarray:
+    noise = noise_like(IMAGES, recipe.m, recipe.sigma, KEY)
+    return ascend(network(), IMAGES, tf.constant(LABELS), noise, recipe).numpy()
+
+
 def smoothadv_oracle(recipe: SmoothAdv, weights: Weights) -> tuple[float, np.ndarray]:
     """The attacked images are those of the network's own weights, whatever `weights` are: no derivative of them."""
-    attacked = ascend(network(), IMAGES, tf.constant(LABELS), noise_like(IMAGES, recipe.m, recipe.sigma, KEY), recipe)
-    logits = logits_of(weights, attacked.numpy() + draws(recipe.m, recipe.sigma))
+    logits = logits_of(weights, attacked_images(recipe) + draws(recipe.m, recipe.sigma))
     return errors(logits).mean(), logits[0]
 
 
@@ -111,7 +121,7 @@ UNUSUAL: list[Recipe] = [
     Stability(0.5, weight=3.0),
     Consistency(0.5, m=3, weight=4.0, entropy=0.7),
     SmoothAdv(0.3, epsilon=0.6, steps=3, m=3),
-    MACER(0.4, k=5, weight=3.0, beta=2.0, gamma=2.0),
+    MACER(0.4, k=5, weight=3.0, beta=2.0, gamma=1.1),
 ]
 """No two numbers are equal or one, so that none can be left out or taken for another."""
 
@@ -141,7 +151,7 @@ def test_the_derivative_is_the_papers(recipe: Recipe) -> None:
     gradients = tape.gradient(value, model.trainable_variables)
     weights = [array.astype(float) for array in model.get_weights()]
     generator = np.random.default_rng(8)
-    for _ in range(4):
+    for _ in range(3):
         direction = [generator.normal(size=array.shape) for array in weights]
         ends = [
             ORACLES[type(recipe)](recipe, [w + h * d for w, d in zip(weights, direction, strict=True)])[0]

@@ -45,7 +45,7 @@ def test_training_lowers_the_error_of_the_smoothed_classifier(
         return float(-np.log(mean.numpy()[np.arange(len(data)), data.labels]).mean())
 
     before, folder = smoothed_error(), TrialFolder(tmp_path)
-    train(model, data, loss_of(recipe), TrainingConfig(8, 16, annealed=True), 0, folder, "Training")
+    train(model, data, loss_of(recipe), TrainingConfig(20, 16, annealed=True), 0, folder, "Training")
     assert smoothed_error() < 0.6 * before
     history = pd.read_csv(folder.history)
     assert np.isfinite(history["loss"]).all()

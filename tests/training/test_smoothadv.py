@@ -79,7 +79,7 @@ def test_the_path_is_projected_ascent_on_the_mean_softmax_with_steps_of_twice_th
 ) -> None:
     # With four classes and strong noise the direction turns, so the path depends on the length of each step.
     generator = np.random.default_rng(2)
-    weights = 4 * generator.normal(size=(9, 4))
+    weights = 2 * generator.normal(size=(9, 4))
     images, labels = generator.uniform(0.45, 0.55, (8, 9)), np.arange(8) % 4
     recipe = SmoothAdv(0.5, epsilon=0.4, steps=steps, m=m)
     expected = pgd(weights, images, labels, recipe)
@@ -91,7 +91,7 @@ def test_the_path_is_projected_ascent_on_the_mean_softmax_with_steps_of_twice_th
     seed=st.integers(0, 2**32), epsilon=st.floats(0.01, 5.0), steps=st.integers(1, 4), m=st.integers(1, 3),
     corners=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_attack_stays_in_the_ball_and_in_the_box_and_raises_the_error(
     seed: int, epsilon: float, steps: int, m: int, corners: bool
 ) -> None:
