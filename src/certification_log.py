@@ -93,6 +93,8 @@ class CertificationLog:
         way_out = f"Name another file, or delete {self.path} and {self.sidecar} to begin anew."
         if self.sidecar.exists():
             self._check_settings(way_out)
+        elif self.path.is_dir():
+            raise InputError(f"{self.path} is a folder. Name a file in it.")
         elif self.path.exists():
             raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {way_out}")
         if self.path.exists():

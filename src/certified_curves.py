@@ -48,7 +48,8 @@ def certified_accuracy_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
         axes.fill_between(radii, accuracies[1], accuracies[2], step="pre", color=colour, alpha=0.15, linewidth=0)
         axes.plot(
             radii, accuracies[0], drawstyle="steps-pre", color=colour, linestyle=LINES[place // len(SERIES)],
-            marker=marker, markevery=max(1, len(radii) // MARKS), label=f"{name} ({len(log)} images)",
+            marker=marker, markevery=max(1, len(radii) // MARKS), clip_on=False,
+            label=f"{name} ({len(log)} images)",
         )  # fmt: skip
     axes.set(xlim=(0, end), ylim=(0, 1), xlabel="l2 radius (in the unit of the images)", ylabel="certified accuracy")
     axes.grid(True)

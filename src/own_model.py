@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from src.base import InputError, StorageError
-from src.own_data import OwnData
+from src.base import InputError
+from src.own_files import OwnData, check_model_file, first_line
 from src.smoothing.checks import check_shapes, emits_probabilities
 from src.smoothing.classifier import SmoothedClassifier
 
@@ -26,7 +25,7 @@ def load_network(path: Path) -> keras.Model:
         InputError: it is no Keras model file, has code of its own, or can't be loaded.
         StorageError: the file can't be opened.
     """
-    _check_configuration(path)
+    check_model_file(path)
     try:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
     # Keras loads layers of every kind, whose exceptions are of every kind.
@@ -37,35 +36,10 @@ def load_network(path: Path) -> keras.Model:
                 f"{path} has code of its own: {unknown[0]}. Load it in Python, where that is defined, and use "
                 "src.smoothing.classifier.SmoothedClassifier with src.certifying.certify_images."
             ) from error
-        raise InputError(f"{path} can't be loaded ({_first_line(error)}). Save it again with this Keras.") from error
+        raise InputError(f"{path} can't be loaded ({first_line(error)}). Save it again with this Keras.") from error
     if not isinstance(network, keras.Model):
         raise InputError(f"{path} is a {type(network).__name__}, not a model.")
     return network
-
-
-def _check_configuration(path: Path) -> None:
-    """Raise InputError unless the file looks like a Keras model without Lambda layers."""
-    way_out = "Save the model with model.save('mine.keras')."
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is no .keras file. {way_out}")
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            configuration = archive.read("config.json").decode()
-    except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}.") from error
-    # A damaged archive fails in zipfile or zlib, each with exceptions of its own.
-    except Exception as error:
-        raise InputError(f"{path} is damaged or no Keras model ({_first_line(error)}). {way_out}") from error
-    if re.search(r'"class_name":\s*"Lambda"', configuration):
-        raise InputError(
-            f"{path} has a Lambda layer, whose Python code would be run from the file; it is refused. "
-            "Put one of Keras's own layers in its place (e.g. keras.layers.Rescaling) and save it again."
-        )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:200]}..."
 
 
 def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> SmoothedClassifier:
@@ -95,6 +69,5 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
     outputs = tf.cast(network(data.images[:TRIED], training=False), tf.float32).numpy()
     unusable = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if len(unusable):
-        raise InputError(f"the model's outputs for image {unusable[0]} are not finite (NaN or infinity): see its weights.")
-    kind = "probabilities" if emits_probabilities(network) else "logits"
-    return SmoothedClassifier(network, sigma, seed, outputs=kind)
+        raise InputError(f"the model's outputs for image {unusable[0]} are not finite; see its weights.")
+    return SmoothedClassifier(network, sigma, seed, "probabilities" if emits_probabilities(network) else "logits")

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.base import InputError, Precision, StorageError, TrainingError
+from src.base import InputError, Precision
+from src.command_line import Parser, exit_status, whole_number
 from src.startup import check_bfloat16, start_tensorflow
 from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
 from src.studies.resolution.corrected import estimates as corrected_estimates
@@ -24,18 +25,10 @@ from src.studies.resolution.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
 
-INTERRUPTED = 130
-"""The shell's exit status for Ctrl-C."""
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError(f"{message}. See python -m src.reproduce --help.")
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line's options."""
-    options = _Parser(prog="python -m src.reproduce", description="Reproduce a paper: train, attack, smooth, tabulate.")
+    options = Parser(prog="python -m src.reproduce", description="Reproduce a paper: train, attack, smooth, tabulate.")
     add = options.add_argument
     add("--study", choices=[STUDY], default=STUDY, help="which paper (default: %(default)s)")
     add("--profile", choices=[profile.name for profile in PROFILES],
@@ -47,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     add("--recipes", nargs="+", choices=RECIPES, help="of protocol corrected: trained how (default: the profile's)")
     add("--sigmas", nargs="+", type=float, choices=SIGMAS, metavar="SIGMA",
         help=f"of protocol corrected: {', '.join(f'{sigma:g}' for sigma in SIGMAS)} (default: the profile's)")
-    add("--seeds", nargs="+", type=_seed, default=[0], metavar="N", help="each gives a trial of its own (default: 0)")
+    add("--seeds", nargs="+", type=whole_number("seed", 0, 2**31 - 1), default=[0], metavar="N",
+        help="each gives a trial of its own (default: 0)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
     add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")
@@ -65,33 +59,16 @@ def _variant(name: str) -> Variant:
     raise argparse.ArgumentTypeError(f"unknown variant {name!r}; there are {known}")
 
 
-def _seed(text: str) -> int:
-    try:
-        seed = int(text)
-    except ValueError:
-        seed = -1
-    if not 0 <= seed < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 to {2**31 - 1}")
-    return seed
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
         The exit status: 0; 2 for a message about input, files or training; 130 when interrupted.
     """
-    try:
-        return _main(parser().parse_args(arguments))
-    except (InputError, StorageError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to go on from here.", file=sys.stderr)
-        return INTERRUPTED
+    return exit_status(lambda: _main(parser().parse_args(arguments)))
 
 
-def _main(options: argparse.Namespace) -> int:
+def _main(options: argparse.Namespace) -> None:
     places = Places(options.data, options.models, options.results)
     profile = _profile(options.profile)
     seeds = tuple(dict.fromkeys(options.seeds))
@@ -119,12 +96,11 @@ def _main(options: argparse.Namespace) -> int:
             print_plan(planned, places)
         if corrected:
             corrected_estimates.print_plan(corrected, places)
-        return 0
+        return
     if planned:
         run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
     if corrected:
         corrected_run.run(corrected, places, options.esrgan, prepare=lambda: _prepare(options.precision))
-    return 0
 
 
 def _profile(name: str | None) -> Profile:

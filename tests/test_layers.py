@@ -16,15 +16,17 @@ LAYERS = (
     ("base", "files", "arrays"),
     ("datasets", "architectures", "trials", "trials_table", "records", "conditions", "metrics", "progress"),
     ("attacks", "smoothing", "certification_log", "certification_text"),
-    ("evaluation", "certifying", "training", "report", "plotting", "certified_curves", "claims"),
+    ("evaluation", "certifying", "training", "report", "plotting", "claims"),
+    ("certified_curves", "certification_summary"),
     ("studies",),
-    ("reproduce", "certify", "own_model", "startup"),
+    ("reproduce", "certify", "certify_options", "own_model", "own_files", "command_line", "startup"),
 )
 """From the bottom up; each name is a module or a package of src."""
 
 LIGHT = {
     "tables", "figures", "claims", "metrics", "records", "plotting", "certification", "conditions",
-    "certification_log", "certification_text", "certified_curves",
+    "certification_log", "certification_text", "certification_summary", "certified_curves",
+    "certify_options", "own_files",
 }  # fmt: skip
 """Modules of these names open without TensorFlow, wherever they are."""
 

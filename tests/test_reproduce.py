@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import os
 import random
 import shutil
@@ -17,48 +16,14 @@ import pandas as pd
 import pytest
 
 from src import reproduce
-from src.datasets import mnist
+from src.command_line import INTERRUPTED
 from src.studies.resolution import execute
 from src.studies.resolution.config import PROTOCOLS, SMOKE, VARIANTS
 from src.studies.resolution.figures import FIGURES
 from src.studies.resolution.tables import TABLES
+from tests.workplace import Workplace, command
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-class Workplace:
-    """A folder with its own data, models and results, and the command line run in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data, self.models, self.results = (folder / name for name in ("data", "models", "results"))
-        if not folder.exists():
-            self.data.mkdir(parents=True)
-            (self.data / "mnist.npz").symlink_to(mnist.MNIST_NPZ)
-
-    @property
-    def profile(self) -> Path:
-        return self.results / "resolution" / "smoke"
-
-    def arguments(self, *options: str) -> list[str]:
-        places = [f"--{name}={getattr(self, name)}" for name in ("data", "models", "results")]
-        return ["--profile", "smoke", *places, *options]
-
-    def run(self, *options: str) -> int:
-        return reproduce.main(self.arguments(*options))
-
-    def contents(self) -> dict[str, str | bytes]:
-        """Everything that a run writes, wall times aside."""
-        found: dict[str, str | bytes] = {}
-        for path in sorted(path for path in self.profile.rglob("*") if path.is_file() and path.name != ".lock"):
-            name = str(path.relative_to(self.profile))
-            if path.name == "trials.csv":
-                found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
-            else:
-                found[name] = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        for path in sorted(self.models.rglob("history.csv")):
-            found[str(path.relative_to(self.models))] = pd.read_csv(path).drop(columns="seconds").to_csv()
-        return found
 
 
 @pytest.fixture
@@ -67,6 +32,7 @@ def workplace(tmp_path: Path) -> Workplace:
 
 
 SMALL = ("--variants", "Downscaled", "Normal", "--protocol", "released")
+SIX = ("--protocol", "released", "written")
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +106,8 @@ class TestRuns:
         monkeypatch.setattr(trainer, "save_checkpoint", save_once)
         monkeypatch.setattr(Records, "append", append_thrice)
         released = ("--protocol", "released", "--variants")
-        assert workplace.run(*released, "Normal") == reproduce.INTERRUPTED
-        assert workplace.run(*released, "Normal") == reproduce.INTERRUPTED
+        assert workplace.run(*released, "Normal") == INTERRUPTED
+        assert workplace.run(*released, "Normal") == INTERRUPTED
         assert workplace.run(*released, "Normal") == 0
         assert workplace.run(*released, "Downscaled") == 0
         assert calls["save"] > 2 and calls["append"] > 4
@@ -164,7 +130,7 @@ class TestRuns:
             write(*arguments)
 
         monkeypatch.setattr(run, moment, killed)
-        assert copy.run(*more) == reproduce.INTERRUPTED
+        assert copy.run(*more) == INTERRUPTED
         monkeypatch.undo()
         assert copy.run(*more) == 0
         assert workplace.run(*more) == 0
@@ -178,7 +144,7 @@ class TestRuns:
         for path in (copy.profile / "records").iterdir():
             path.unlink()
         monkeypatch.setattr(Records, "finish", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert copy.run(*SMALL) == reproduce.INTERRUPTED
+        assert copy.run(*SMALL) == INTERRUPTED
         monkeypatch.undo()
         assert copy.run(*SMALL) == 0
         assert copy.contents() == finished.contents()
@@ -270,6 +236,10 @@ class TestBadInput:
             (["--protocol", "imagined"], ["imagined", *(protocol.name for protocol in PROTOCOLS)]),
             (["--study", "alchemy"], ["alchemy", "resolution"]),
             (["--precision", "float8"], ["float8", "bfloat16"]),
+            (["--recipes", "alchemy"], ["alchemy", "gaussian", "macer"]),
+            (["--sigmas", "0.3"], ["0.3", "0.25"]),
+            (["--recipes", "macer", "--protocol", "released"], ["--recipes", "Add it to --protocol"]),
+            (["--variants", "Normal", "--recipes", "macer"], ["trains no such network", "--list"]),
             (["--frobnicate"], ["--frobnicate", "--help"]),
             (["--seeds"], ["--seeds", "at least one"]),
             (["--seeds", "-1"], ["-1", "whole number"]),
@@ -304,7 +274,7 @@ class TestBadInput:
         from src.training import trainer
 
         monkeypatch.setattr(trainer, "write_text", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert workplace.run(*SMALL) == reproduce.INTERRUPTED
+        assert workplace.run(*SMALL) == INTERRUPTED
         monkeypatch.undo()
         checkpoint = one(workplace.models, "resolution/*/checkpoint.npz")
         content = checkpoint.read_bytes()
@@ -392,10 +362,6 @@ class TestBadInput:
             self.refused(copy, *SMALL, saying=("another run", "--results"))
 
 
-def command(workplace: Workplace, *options: str) -> list[str]:
-    return [sys.executable, "-m", "src.reproduce", *workplace.arguments(*options)]
-
-
 def test_startup_is_quiet_and_warnings_are_not(workplace: Workplace) -> None:
     script = (
         "import sys\nfrom src.startup import start_tensorflow\nstart_tensorflow()\n"
@@ -413,15 +379,19 @@ def test_ctrl_c_ends_a_run_with_a_message(workplace: Workplace) -> None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == reproduce.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert "run the same command again" in errors and "Traceback" not in errors
+
+
+def started(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_ends_like_an_unbroken_run(tmp_path: Path) -> None:
     """All six networks of profile smoke; a moment comes up to three seconds after a run's first write."""
     unbroken, killed = Workplace(tmp_path / "unbroken"), Workplace(tmp_path / "killed")
-    subprocess.run(command(unbroken), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(unbroken, *SIX), cwd=ROOT, check=True, capture_output=True)
 
     def written() -> dict[Path, int]:
         # Of files that are replaced but never removed, lest one goes between the listing and the look at it.
@@ -431,7 +401,7 @@ def test_killed_at_ten_random_moments_ends_like_an_unbroken_run(tmp_path: Path) 
     moments = random.Random(0)
     for kill in range(10):
         before = written()
-        process = subprocess.Popen(command(killed), cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = started(command(killed, *SIX))
         while written() == before:
             assert process.poll() is None, f"the run ended before kill {kill}"
             time.sleep(0.02)
@@ -439,6 +409,6 @@ def test_killed_at_ten_random_moments_ends_like_an_unbroken_run(tmp_path: Path) 
         assert process.poll() is None, f"the run ended before kill {kill}"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run(command(killed), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(killed, *SIX), cwd=ROOT, check=True, capture_output=True)
     assert killed.contents() == unbroken.contents()
     assert not list(killed.folder.rglob("*.part"))

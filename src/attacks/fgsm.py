@@ -8,7 +8,6 @@ import numpy as np
 from src.attacks.foolbox_attack import FoolboxAttack
 from src.attacks.inputs import check_epsilon
 
-
 BLOCK = 100
 """Images attacked together; a smaller last block is padded, so that the network always runs the same kernel."""
 

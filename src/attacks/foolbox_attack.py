@@ -69,7 +69,7 @@ class FoolboxAttack:
         return values
 
     def gradients(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """What Foolbox climbs: the gradients of the cross-entropy of what it is given, in the shape of the images.
+        """Of the loss that the attack climbs, in the shape of the images.
 
         Raises:
             InputError: images and labels do not fit the network, bounds or each other.
@@ -80,9 +80,13 @@ class FoolboxAttack:
             block = tf.constant(images[rows])
             with tf.GradientTape() as tape:
                 tape.watch(block)
-                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[rows], self._attacked(block))
+                loss = self._loss(self._attacked(block), tf.constant(labels[rows]))
             values[places] = tape.gradient(loss, block).numpy()[: places.stop - places.start]
         return values
+
+    def _loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """(batch,) the cross-entropy, as Foolbox computes it."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
 
     def _checked(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return check_batch(images, labels, self._shape, self._classes, self.bounds, type(self).__name__)

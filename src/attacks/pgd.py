@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import eagerpy
 import foolbox
@@ -14,6 +15,7 @@ from scipy import special
 from src.attacks.balls import STEP, Norm, check_norm, random_points
 from src.attacks.foolbox_attack import FoolboxAttack, Output
 from src.attacks.inputs import check_count, check_epsilon, keys_of
+from src.attacks.losses import margin
 from src.base import Bounds
 from src.smoothing.noise import check_seed
 
@@ -112,7 +114,7 @@ class PGD(FoolboxAttack):
     ) -> np.ndarray:
         kind = _LinfPGD if self.norm == "linf" else _L2PGD
 
-        def attack_on(rows: np.ndarray) -> _KeyedStart:
+        def attack_on(rows: np.ndarray) -> _Keyed:
             attack = kind(rel_stepsize=STEP / self.steps, steps=self.steps, random_start=restart > 0)
             if restart > 0:
                 attack.start = self._starts(indices[rows], restart)
@@ -120,19 +122,36 @@ class PGD(FoolboxAttack):
 
         return self._run(attack_on, images, labels, epsilon)[0]
 
+    def _loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return margin(outputs, labels)
 
-class _KeyedStart:
-    """Instead of Foolbox's unseeded start: given points of the unit ball, in the shape of the images."""
+
+@tf.function(reduce_retracing=True)
+def _sum_of_margins(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(margin(outputs, labels))
+
+
+class _Keyed:
+    """What replaces parts of Foolbox's attacks: a given start, and a loss without the rounding of the softmax.
+
+    Attributes:
+        start: points of the unit ball, in the shape of the images.
+    """
 
     start: tf.Tensor
 
     def get_random_start(self, x0: eagerpy.Tensor, epsilon: float) -> eagerpy.Tensor:
         return x0 + epsilon * eagerpy.astensor(self.start)
 
+    def get_loss_fn(
+        self, model: foolbox.models.Model, labels: eagerpy.Tensor
+    ) -> Callable[[eagerpy.Tensor], eagerpy.Tensor]:
+        return lambda inputs: eagerpy.astensor(_sum_of_margins(model(inputs).raw, labels.raw))
 
-class _LinfPGD(_KeyedStart, foolbox.attacks.LinfProjectedGradientDescentAttack):
+
+class _LinfPGD(_Keyed, foolbox.attacks.LinfProjectedGradientDescentAttack):
     pass
 
 
-class _L2PGD(_KeyedStart, foolbox.attacks.L2ProjectedGradientDescentAttack):
+class _L2PGD(_Keyed, foolbox.attacks.L2ProjectedGradientDescentAttack):
     pass

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from src.attacks.balls import STEP, Norm, check_norm, project, random_points, steepest
 from src.attacks.inputs import check_batch, check_count, check_epsilon, keys_of, padded_blocks
+from src.attacks.losses import smoothed_loss
 from src.base import Bounds, InputError
 from src.smoothing.checks import check_emits_logits, check_shapes, check_sigma
 from src.smoothing.monte_carlo import MonteCarlo, rows_that_fit
@@ -18,9 +19,6 @@ from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 
 CHOICE_BLOCKS = 10
 """The first draw blocks of Stream.ATTACK choose among restarts, the same for all; a restart's own follow."""
-
-LANES = 16
-"""Float32 numbers in the widest vector of a processor (AVX-512)."""
 
 
 class SmoothedPGD:
@@ -118,31 +116,6 @@ class SmoothedPGD:
         n = CHOICE_BLOCKS * DRAW_BLOCK
         sums = self._softmax(images, indices, self._sigma, n, self._seed, Stream.ATTACK).numpy()
         return sums[np.arange(len(labels)), labels] / n
-
-
-def smoothed_loss(logits: tf.Tensor, labels: tf.Tensor, m: int) -> tf.Tensor:
-    """-log of the mean softmax of the label over m draws of each image.
-
-    The softmax is never formed: where it rounds to 1, or the other classes' to 0, its gradient would be lost.
-
-    Args:
-        logits: (batch * m, classes), image after image.
-        labels: (batch,) int64; batch is static.
-        m: draws of each image.
-
-    Returns:
-        (batch,) float32.
-    """
-    batch, classes = labels.shape[0], logits.shape[-1]
-    # Padded to whole vectors of the processor: the remainder is computed by another exp, which rounds otherwise, so
-    # that an image's result would depend on its place.
-    padding = -batch % LANES
-    logits = tf.pad(tf.reshape(tf.cast(logits, tf.float32), [batch, m, classes]), [[0, padding], [0, 0], [0, 0]])
-    is_label = tf.one_hot(tf.pad(labels, [[0, padding]]), classes, on_value=True, off_value=False)[:, None]
-    others = tf.reduce_logsumexp(tf.where(is_label, -math.inf, logits), axis=2)
-    label = tf.reduce_sum(tf.where(is_label, logits, 0.0), axis=2)
-    log_softmax = -tf.math.softplus(others - label)
-    return (math.log(m) - tf.reduce_logsumexp(log_softmax, axis=1))[:batch]
 
 
 def _compile(

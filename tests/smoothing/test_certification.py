@@ -113,7 +113,7 @@ class TestCertifiedRadius:
 
 
 class TestPrediction:
-    @given(st.lists(st.one_of(st.integers(0, 60), st.integers(0, 10**5)), min_size=2, max_size=6), st.sampled_from(ALPHAS))
+    @given(st.lists(st.integers(0, 60) | st.integers(0, 10**5), min_size=2, max_size=6), st.sampled_from(ALPHAS))
     @settings(max_examples=200, derandomize=True, deadline=None)
     def test_answers_where_the_two_sided_binomial_test_rejects(self, votes: list[int], alpha: float) -> None:
         second, first = sorted(votes)[-2:]
@@ -142,7 +142,7 @@ class TestPrediction:
         n = 14
         counts = np.array([(i, j, n - i - j) for i in range(n + 1) for j in range(n + 1 - i)])
         answers = prediction(counts, alpha)
-        for p in ((0.5, 0.5, 0), (0.51, 0.49, 0), (0.6, 0.4, 0), (0.4, 0.35, 0.25), (0.34, 0.33, 0.33), (0.8, 0.1, 0.1)):
+        for p in ((0.5, 0.5, 0), (0.51, 0.49, 0), (0.6, 0.4, 0), (0.4, 0.35, 0.25), (0.34, 0.33, 0.33)):
             right = 0 if p[0] > p[1] else ABSTAIN
             wrong = (answers != ABSTAIN) & (answers != right)
             assert stats.multinomial.pmf(counts[wrong], n, p).sum() <= alpha

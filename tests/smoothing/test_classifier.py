@@ -6,8 +6,6 @@ their seeds drawn anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import pytest
@@ -15,39 +13,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from small_networks import CLASSES, SHAPE, SIZE, dense, images_of, linear
 
-from src.base import InputError
-from src.smoothing.checks import check_emits_logits, check_sigma
 from src.smoothing.classifier import SmoothedClassifier
-from src.smoothing.noise import DRAW_BLOCK, MAX_SEED, Stream, noise_blocks
+from src.smoothing.noise import DRAW_BLOCK, Stream, noise_blocks
 
-SHAPE, SIZE, CLASSES = (4, 4, 1), 16, 3
 layers = keras.layers
-
-
-def dense(classes: int = CLASSES, seed: int = 1, before: tuple[keras.layers.Layer, ...] = ()) -> keras.Model:
-    """A small network of two layers with fixed random weights, large enough that noise changes the class."""
-    network = keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            *before,
-            layers.Flatten(),
-            layers.Dense(12, "relu", kernel_initializer=keras.initializers.RandomNormal(0, 1, seed)),
-            layers.Dense(classes, kernel_initializer=keras.initializers.RandomNormal(0, 1, seed + 100)),
-        ]
-    )
-    return network
-
-
-def linear(weights: np.ndarray, bias: float) -> keras.Model:
-    """logits (w.x + b, 0)."""
-    network = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(2)])
-    network.layers[-1].set_weights([np.stack([weights, np.zeros(SIZE)], axis=1), np.array([bias, 0.0])])
-    return network
-
-
-def images_of(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((count, *SHAPE), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +61,23 @@ class TestCounts:
         added = smoothed.vote(images, first + more).counts - smoothed.vote(images, first).counts
         assert (added >= 0).all()
         assert (added.sum(axis=1) == more).all()
+
+    @given(parts=st.lists(st.integers(1, 4), min_size=1, max_size=4), rest=st.integers(1, 25))
+    @settings(max_examples=25, derandomize=True, deadline=None)
+    def test_votes_of_consecutive_draws_add_up(self, smoothed: SmoothedClassifier, parts: list[int], rest: int) -> None:
+        images, indices = images_of(4), np.array([9, 2, 70, 4])
+        first, counts = 0, np.zeros((4, CLASSES), np.int64)
+        for n in [DRAW_BLOCK * part for part in parts] + [rest]:
+            counts += smoothed.vote(images, n, indices, first=first).counts
+            first += n
+        np.testing.assert_array_equal(counts, smoothed.vote(images, first, indices).counts)
+
+    def test_a_network_that_ends_in_a_softmax_casts_the_same_votes(self, smoothed: SmoothedClassifier) -> None:
+        ending = keras.Sequential([dense(), layers.Softmax()])
+        votes = SmoothedClassifier(ending, 0.5, 3, outputs="probabilities").vote(images_of(5), 200)
+        expected = smoothed.vote(images_of(5), 200)
+        np.testing.assert_array_equal(votes.counts, expected.counts)
+        np.testing.assert_allclose(votes.probabilities, expected.probabilities, atol=2e-6)
 
     def test_from_the_tenth_on_they_are_those_of_the_second_block(self, smoothed: SmoothedClassifier) -> None:
         images = images_of(4)
@@ -173,11 +161,13 @@ class TestInvariance:
         votes = smoothed.vote(np.repeat(images_of(1), 6, axis=0), 30)
         assert len({row.tobytes() for row in votes.probabilities}) == 6
 
-    def test_one_graph_serves_every_batch_n_sigma_and_stream(self, smoothed: SmoothedClassifier) -> None:
+    def test_one_graph_serves_every_batch_n_first_sigma_and_stream(self, smoothed: SmoothedClassifier) -> None:
         for batch in (1, 3, 30):
             for n in (1, 10, 26):
                 other = smoothed.with_sigma(batch / n)
-                other.vote(images_of(batch), n, stream=Stream.SCORING)
+                other.vote(images_of(batch), n, stream=Stream.SCORING, first=10 * batch)
+                other.certify(images_of(batch), n, 0.01, n0=batch)
+                other.certify_sequentially(images_of(batch), [0.0], 10 * n, 0.01, n0=batch)
                 assert other._sums._sums.experimental_get_tracing_count() == 1
 
 
@@ -276,125 +266,3 @@ class TestLinearNetwork:
         p = stats.norm.cdf(0.5)
         statistic = ((counts - 200 * p) ** 2).sum() / (200 * p * (1 - p))
         assert stats.chi2.ppf(1e-7, 400) < statistic < stats.chi2.ppf(1 - 1e-7, 400)
-
-
-class TestBadInput:
-    @pytest.mark.parametrize("sigma", [-0.1, -1, float("nan"), float("inf"), -float("inf")])
-    def test_sigma(self, smoothed: SmoothedClassifier, sigma: float) -> None:
-        for refuse in (lambda: SmoothedClassifier(dense(), sigma), lambda: smoothed.with_sigma(sigma)):
-            with pytest.raises(InputError, match=rf"sigma: .*got {sigma}\."):
-                refuse()
-
-    @pytest.mark.parametrize("sigma", [0, 0.0, 1e-9, 255, np.float32(0.5)])
-    def test_sigma_in_range(self, sigma: float) -> None:
-        check_sigma(sigma)
-        assert SmoothedClassifier(dense(), sigma).vote(np.zeros((1, *SHAPE)), 10).counts.sum() == 10
-
-    @pytest.mark.parametrize("n", [0, -1, 1.5])
-    def test_n(self, smoothed: SmoothedClassifier, n: float) -> None:
-        with pytest.raises(InputError, match=rf"n: .*got {n}\."):
-            smoothed.vote(images_of(1), n)
-
-    @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 0.5])
-    def test_seed(self, seed: float) -> None:
-        with pytest.raises(InputError, match=rf"seed: .*got {seed}\."):
-            SmoothedClassifier(dense(), 0.5, seed)
-
-    @pytest.mark.parametrize("shape", [(2, 5, 4, 1), (2, 4, 4), (4, 4, 1), (2, 4, 4, 3), (2, 16)])
-    def test_shape_of_images(self, smoothed: SmoothedClassifier, shape: tuple[int, ...]) -> None:
-        with pytest.raises(InputError) as error:
-            smoothed.vote(np.zeros(shape), 10)
-        assert str(shape) in str(error.value)
-        assert str(SHAPE) in str(error.value)
-
-    @pytest.mark.parametrize("indices", [[0], [0, 1, 2], [[0, 1]], [-1, 0], [0, 2**31]])
-    def test_indices(self, smoothed: SmoothedClassifier, indices: list) -> None:
-        with pytest.raises(InputError, match="indices: expected 2 whole numbers"):
-            smoothed.vote(images_of(2), 10, np.array(indices))
-
-    def test_the_largest_index_is_taken(self, smoothed: SmoothedClassifier) -> None:
-        assert smoothed.vote(images_of(1), 10, np.array([2**31 - 1])).counts.sum() == 10
-
-    @pytest.mark.parametrize(
-        "end",
-        [
-            lambda: [layers.Dense(3, "softmax", name="probabilities")],
-            lambda: [layers.Dense(3), layers.Softmax(name="probabilities")],
-            lambda: [layers.Dense(3), layers.Activation("softmax", name="probabilities")],
-        ],
-        ids=["activation of the last layer", "Softmax", "Activation"],
-    )
-    def test_a_network_that_ends_in_a_softmax(self, end: Callable[[], list]) -> None:
-        network = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), *end()])
-        for refuse in (lambda: check_emits_logits(network), lambda: SmoothedClassifier(network, 0.5)):
-            with pytest.raises(InputError, match=r"'probabilities'.*keras\.activations\.linear"):
-                refuse()
-
-    def test_a_softmax_inside_is_no_offence(self) -> None:
-        network = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Softmax(), layers.Dense(3)])
-        check_emits_logits(network)
-        assert SmoothedClassifier(network, 0.25).vote(np.zeros((1, *SHAPE)), 10).counts.sum() == 10
-
-
-class TestNetworks:
-    """Which networks can be smoothed, and what is said of the others."""
-
-    @staticmethod
-    def ending_in(*ends: keras.Layer) -> keras.Model:
-        return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), *ends])
-
-    @pytest.mark.parametrize("end", ["activation", "tf", "ops", "layer", "nested", "identity"])
-    def test_probabilities_are_refused_however_they_come_about(self, end: str) -> None:
-        dense = keras.layers.Dense
-        ends = {
-            "activation": [dense(3, activation="softmax")],
-            "tf": [dense(3, activation=tf.nn.softmax)],
-            "ops": [dense(3, activation=keras.ops.softmax)],
-            "layer": [dense(3), keras.layers.Softmax()],
-            "nested": [keras.Sequential([dense(3), keras.layers.Softmax()])],
-            "identity": [dense(3, activation="softmax"), keras.layers.Identity()],
-        }
-        with pytest.raises(InputError, match=r"emits probabilities.*keras\.activations\.linear"):
-            SmoothedClassifier(self.ending_in(*ends[end]), 0.25)
-
-    def test_a_shape_that_is_not_fixed_is_refused(self) -> None:
-        free = keras.Sequential(
-            [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
-        )
-        unbuilt = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
-        for network in (free, unbuilt):
-            with pytest.raises(InputError, match="fixed input shape"):
-                SmoothedClassifier(network, 0.25)
-
-    def test_float16_logits_vote(self) -> None:
-        network = self.ending_in(keras.layers.Dense(3, dtype="float16"))
-        votes = SmoothedClassifier(network, 0.25).vote(np.zeros((2, 4, 4, 1)), 20)
-        assert (votes.counts.sum(axis=1) == 20).all() and votes.probabilities.dtype == np.float32
-
-    def test_outputs_that_are_not_finite_do_not_vote(self) -> None:
-        smoothed = SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25)
-        images = np.zeros((3, 4, 4, 1), np.float32)
-        images[1, 0, 0, 0] = np.nan
-        with pytest.raises(InputError, match="image 7 are not finite"):
-            smoothed.vote(images, 10, np.array([5, 7, 9]))
-
-    @pytest.mark.parametrize("n", [float("nan"), float("inf"), 0, -1, 1.5])
-    def test_a_number_of_votes_that_is_none(self, n: float) -> None:
-        with pytest.raises(InputError, match=f"got {n}"):
-            SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25).vote(np.zeros((1, 4, 4, 1)), n)  # type: ignore[arg-type]
-
-    @pytest.mark.parametrize(
-        ("indices", "saying"),
-        [([0.5, 1.0], "float64"), ([0, -3], "got -3"), ([2**31, 0], "got 2147483648"), ([0, 1, 2], r"shape \(3,\)")],
-    )
-    def test_indices_that_are_none(self, indices: list[float], saying: str) -> None:
-        with pytest.raises(InputError, match=saying):
-            SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25).vote(
-                np.zeros((2, 4, 4, 1)), 10, np.array(indices)
-            )
-
-    def test_integer_images_are_refused(self) -> None:
-        """0-255 with a sigma for [0, 1] is the error of the study's own subject."""
-        smoothed = SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25)
-        with pytest.raises(InputError, match="unit of sigma, got uint8"):
-            smoothed.vote(np.zeros((1, 4, 4, 1), np.uint8), 10)

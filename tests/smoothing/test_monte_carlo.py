@@ -79,6 +79,21 @@ class TestSums:
     def test_accepts_a_batch_of_none(self, sums: MonteCarlo) -> None:
         assert sums(images_of(0), np.zeros(0), 0.5, 10, 0, Stream.ATTACK).shape == (0, 2 * SIZE + 1)
 
+    @given(skipped=st.integers(0, 6), n=st.integers(1, 45))
+    @settings(max_examples=25, derandomize=True, deadline=None)
+    def test_skip_the_first_draws(self, sums: MonteCarlo, skipped: int, n: int) -> None:
+        first = skipped * DRAW_BLOCK
+        got = sums(images_of(3), [5, 0, 9], 0.5, n, 7, Stream.ESTIMATION, first).numpy()
+        for image, index, row in zip(images_of(3), [5, 0, 9], got, strict=True):
+            noisy = image.ravel() + np.float32(0.5) * noise_of(7, Stream.ESTIMATION, index, first + n)[first:]
+            np.testing.assert_allclose(row[:SIZE], noisy.sum(0, np.float64), rtol=1e-6, atol=1e-5)
+            assert row[-1] == n
+
+    @pytest.mark.parametrize("first", [-10, 5, 101])
+    def test_refuses_to_skip_a_part_of_a_draw_block(self, sums: MonteCarlo, first: int) -> None:
+        with pytest.raises(InputError, match=f"first.*got {first}"):
+            sums(images_of(1), [0], 0.5, 10, 0, Stream.ATTACK, first)
+
     @pytest.mark.parametrize("seed", [-1, 2**48, 0.5])
     def test_refuses_a_seed_out_of_range(self, sums: MonteCarlo, seed: float) -> None:
         with pytest.raises(InputError, match=f"seed.*got {seed}"):

@@ -118,7 +118,7 @@ class TestOrder:
         assert test.undecided[[0, 2]].all()
 
     def test_one_failing_look_does_not_end_it(self) -> None:
-        """60 of 100 do not certify radius 0 yet; 600 of 1000 do: that a test stops at the first failure is for a look."""
+        """60 of 100 do not certify radius 0 yet, 600 of 1000 do: what stops at the first failure is a look."""
         test = SequentialTest(1, SIGMA, RADII, ALPHA, 1000)
         test.look(np.array([0]), np.array([60]), 100)
         assert (test.certified[0], test.undecided[0]) == (0, True)

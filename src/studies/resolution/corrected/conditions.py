@@ -84,19 +84,19 @@ class Condition:
 
 def conditions(attacks: Attacks, sigma: float) -> tuple[Condition, ...]:
     """All that `attacks` asks of a network trained for `sigma`; those with one attack stand together."""
-    both = [None, *_on_network(sigma)]
-    found = [Condition(attack, n) for attack in both for n in (0, attacks.n)]
-    found.append(Condition(Attack("deepfool", "l2"), 0))
-    if attacks.on_smoothed:
+    attacked: list[Attack | None] = [None, *(Attack("fgsm", "linf", epsilon) for epsilon in FGSM_EPSILONS)]
+    if attacks.thorough:
+        attacked += _pgd(sigma)
+    found = [Condition(attack, n) for attack in attacked for n in (0, attacks.n)]
+    if attacks.thorough:
+        found.append(Condition(Attack("deepfool", "l2"), 0))
         found += [Condition(attack, attacks.n) for attack in _on_smoothed(sigma)]
     if attacks.sweep:
         found += [Condition(attack, attacks.n) for attack in swept(sigma)]
     return tuple(dict.fromkeys(found))
 
 
-def _on_network(sigma: float) -> Iterator[Attack]:
-    for epsilon in FGSM_EPSILONS:
-        yield Attack("fgsm", "linf", epsilon)
+def _pgd(sigma: float) -> Iterator[Attack]:
     for epsilon in FGSM_EPSILONS[1::2]:
         yield Attack("pgd", "linf", epsilon, PGD_STEPS, 1)
     for share in L2_SHARES:

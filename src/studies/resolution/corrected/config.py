@@ -82,13 +82,13 @@ class Attacks:
     Attributes:
         images: test images.
         n: draws of the smoothed classifier's predictions.
-        on_smoothed: whether PGD on the smoothed classifier is among the attacks.
-        sweep: whether its draws, steps and restarts are varied, one at a time.
+        thorough: whether PGD, DeepFool and PGD on the smoothed classifier are among the attacks, besides FGSM.
+        sweep: whether the last one's draws, steps and restarts are varied, one at a time.
     """
 
     images: int
     n: int
-    on_smoothed: bool = False
+    thorough: bool = False
     sweep: bool = False
 
 
@@ -143,12 +143,12 @@ def _gaussian(
 
 def _paper() -> Iterable[Work]:
     equal = (Fixed(1_000), 500)
-    small = Attacks(images=100, n=1_000, on_smoothed=True)
-    yield from _gaussian(FULL, (DOWNSCALED,), SIGMAS, (equal,), small)
+    thorough, brief = Attacks(images=100, n=1_000, thorough=True), Attacks(images=50, n=100)
+    yield from _gaussian(FULL, (DOWNSCALED,), SIGMAS, (equal,), thorough)
     for sigma in SIGMAS:
         training = Training(NORMAL, Gaussian(sigma), FULL)
         if sigma not in (0.25, 0.5):
-            yield Work(training, (equal,), small)
+            yield Work(training, (equal,), thorough)
             continue
         certifications = (
             equal,
@@ -157,12 +157,12 @@ def _paper() -> Iterable[Work]:
             (Sequential((0.5 if sigma == 0.25 else 1.0,), 100_000), 100),
             (Fixed(100_000), 100),
         )
-        yield Work(training, certifications, Attacks(100, 1_000, on_smoothed=True, sweep=sigma == 0.5))
+        yield Work(training, certifications, Attacks(100, 1_000, thorough=True, sweep=sigma == 0.5))
     # 14x14 with noise as strong, for the same picture, as 0.25 at 28x28.
-    yield from _gaussian(REDUCED, (DOWNSCALED,), (0.125,), (equal,), None)
-    yield from _gaussian(REDUCED, (DOWNSCALED, NORMAL), (0.25, 0.5), (equal,), None)
+    yield from _gaussian(REDUCED, (DOWNSCALED,), (0.125,), (equal,), brief)
+    yield from _gaussian(REDUCED, (DOWNSCALED, NORMAL), (0.25, 0.5), (equal,), brief)
     large = tuple(variant for variant in VARIANTS if variant.side == 56)
-    yield from _gaussian(REDUCED, large, (0.25, 0.5), ((Fixed(1_000), 100),), Attacks(images=50, n=100))
+    yield from _gaussian(REDUCED, large, (0.25, 0.5), ((Fixed(1_000), 100),), brief)
     for variant in (DOWNSCALED, NORMAL):
         for sigma in (0.25, 0.5):
             for recipe in recipes(sigma):
@@ -174,7 +174,7 @@ def _paper() -> Iterable[Work]:
 def _quick() -> Iterable[Work]:
     brief = Schedule("quick", 4_000, 4)
     both = ((Fixed(1_000), 50), (Sequential((0.0, 0.25, 0.5), 10_000), 50))
-    attacks = Attacks(images=20, n=100, on_smoothed=True, sweep=True)
+    attacks = Attacks(images=20, n=100, thorough=True, sweep=True)
     yield from _gaussian(brief, (DOWNSCALED,), (0.125, 0.25), both, attacks)
     yield Work(Training(NORMAL, Gaussian(0.25), brief), both)
     yield Work(Training(DOWNSCALED, Consistency(0.25, weight=10.0), brief), ((Fixed(1_000), 50),))
@@ -186,7 +186,7 @@ def _smoke() -> Iterable[Work]:
     yield from _gaussian(brief, VARIANTS, (0.25,), both, Attacks(images=10, n=50))
     for recipe in recipes(0.25)[1:]:
         yield Work(Training(DOWNSCALED, recipe, brief), both)
-    yield Work(Training(DOWNSCALED, Gaussian(0.125), brief), both, Attacks(10, 50, on_smoothed=True, sweep=True))
+    yield Work(Training(DOWNSCALED, Gaussian(0.125), brief), both, Attacks(10, 50, thorough=True, sweep=True))
 
 
 PROFILES = (

@@ -1,0 +1,116 @@
+"""The command line for a user's own model: certify its smoothed classifier on the user's own images.
+
+    python -m src.certify MODEL.keras DATA.npz --sigma 0.25 --n 100000 --out LOG.tsv
+    python -m src.certify --plot A.tsv B.tsv --out curves.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from src.base import InputError
+from src.certification_log import CertificationLog, Method, Sequential, read_log
+from src.certification_summary import summary
+from src.certify_options import MULTIPLES, checked, parser
+from src.command_line import exit_status
+from src.files import sha256
+from src.own_files import OwnData, check_model_file, load_data
+from src.progress import stage
+from src.startup import start_tensorflow
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status: 0; 2 for a message about input or files; 130 when interrupted.
+    """
+    return exit_status(lambda: _main(parser().parse_args(arguments)))
+
+
+def _main(options: argparse.Namespace) -> None:
+    if options.plot:
+        if options.model is not None:
+            raise InputError(f"{options.model}: --plot takes logs alone. See python -m src.certify --help.")
+        _plot(options.plot, options.out or Path("certified_curves.png"))
+    else:
+        _certify(options)
+
+
+def _plot(paths: Sequence[Path], out: Path) -> None:
+    if out.suffix != ".png":
+        raise InputError(f"{out}: figures are PNG files. Name one that ends in .png.")
+    if out.exists():
+        raise InputError(f"{out} is there already. Name another --out, or delete it.")
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    logs = {name: read_log(path) for name, path in zip(names, paths, strict=True)}
+
+    from src.certified_curves import certified_accuracy_curves  # here, as matplotlib takes a while
+    from src.plotting import save
+
+    save(certified_accuracy_curves(logs), out)
+    print(f"Wrote {out}.")
+
+
+def _certify(options: argparse.Namespace) -> None:
+    method, bounds = checked(options)
+    check_model_file(options.model)
+    data = load_data(options.data, bounds, options.max)
+    settings = {
+        **method.settings(),
+        **({} if options.predict else {"n0": options.n0 or 100}),
+        "sigma": options.sigma,
+        "alpha": options.alpha,
+        "seed": options.seed,
+        "model_sha256": sha256(options.model),
+        "data_sha256": sha256(options.data),
+    }
+    log = CertificationLog(options.out, settings)
+    log.check()
+    if not (options.out.exists() and set(range(len(data.labels))) <= set(log.done())):
+        _run(options, method, data, log)
+    rows = log.load()
+    rows = rows[rows["idx"] < len(data.labels)]
+    radii = method.radii if isinstance(method, Sequential) else [multiple * options.sigma for multiple in MULTIPLES]
+    print("\n".join([f"{options.out}: sigma {options.sigma:g}, {method.name}, alpha {options.alpha:g}",
+                     *summary(rows, radii, isinstance(method, Sequential))]))
+
+
+def _run(options: argparse.Namespace, method: Method, data: OwnData, log: CertificationLog) -> None:
+    start_tensorflow()
+
+    from src.certifying import certify_images  # here, as they import TensorFlow
+    from src.own_model import load_network, smoothed
+
+    classifier = smoothed(load_network(options.model), data, options.sigma, options.seed)
+    log.begin()
+    indices = np.arange(len(data.labels))
+    with _only_writer(log):
+        missing = len(np.setdiff1d(indices, log.done()))
+        with stage(f"Certifying {options.model.name}", missing, "images") as advance:
+            certify_images(classifier, data.images, data.labels, indices, method, options.alpha, options.n0 or 100,
+                           log, advance)
+
+
+@contextmanager
+def _only_writer(log: CertificationLog) -> Iterator[None]:
+    """Keep a second run out of the log; a killed run's lock goes with it."""
+    with log.sidecar.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"another run is writing to {log.path}. Let it end, or name another --out.") from error
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

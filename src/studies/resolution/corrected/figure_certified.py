@@ -1,0 +1,99 @@
+"""Figure: certified accuracy against radius, a panel for each network, beside the published points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from src.metrics import certified_radii
+from src.plotting import PAPER_MARK, styled
+from src.studies.resolution.corrected.certificate_tables import published_for
+from src.studies.resolution.corrected.figure_parts import (
+    ACCURACY_LIMITS,
+    bars,
+    draw_curve,
+    gaussian,
+    handle,
+    longest_trained,
+    main_log,
+    missing_figure,
+    named,
+    panel_grid,
+    schedule_text,
+    several,
+    shares,
+    sigma_style,
+    variants_of,
+)
+from src.studies.resolution.corrected.measurements import Log, Measured, load_measurements
+
+TITLE = "Certified accuracy against l2 radius, networks trained on noisy images"
+
+
+@styled
+def certified_accuracy(folder: Path) -> Figure:
+    """Certified accuracy against radius, of the longest trained Gaussian networks, a panel for each variant.
+
+    A line for each sigma (and seed), with its 95% score interval, from the log with a fixed number of draws that has
+    most images. Sequential certification of several radii stands as points with their intervals; diamonds are
+    published, of 100,000 draws on 10,000 images of 28x28.
+
+    Args:
+        folder: results/resolution/<profile>/corrected.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    drawn = [one for one in gaussian(load_measurements(folder)) if main_log(one) is not None]
+    drawn = longest_trained(drawn)
+    if not drawn:
+        return missing_figure(TITLE, "certificates of a network with the Gaussian recipe")
+    names = variants_of(drawn)
+    figure, panels = panel_grid(len(names), 3, 2.1, 1.35, sharex=True, sharey=True)
+    for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        _panel(axes, [one for one in drawn if one.trial.variant == name])
+        if place % 3 == 0:
+            axes.set_ylabel("certified accuracy (share of images)")
+        if place + 3 >= len(names):
+            axes.set_xlabel("l2 radius, pixels in [0, 1]")
+    figure.suptitle(TITLE)
+    sigmas = sorted({one.sigma for one in drawn})
+    handles = [handle(f"σ = {sigma:g}", **{**sigma_style(sigma), "marker": ""}) for sigma in sigmas]
+    if any(_sequential(one) for one in drawn):
+        handles.append(
+            handle("sequential, draws as needed", color="black", marker="o", markersize=3, linestyle="none")
+        )
+    if any(published_for(one) for one in drawn):
+        handles.append(handle("published, in the colour of its σ (n = 100,000)", **PAPER_MARK))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), title="Shaded: 95% interval")
+    return figure
+
+
+def _panel(axes: Axes, drawn: list[Measured]) -> None:
+    logs = [log for log in map(main_log, drawn) if log is not None]
+    for one, log in zip(drawn, logs, strict=True):
+        style = sigma_style(one.sigma)
+        draw_curve(axes, certified_radii(log.rows), log.largest_radius, float, True, label=f"{one.sigma:g}", **style)
+        for sequential in _sequential(one):
+            radii = np.array(sequential.grid)
+            points = shares(certified_radii(sequential.rows), radii)
+            axes.errorbar(
+                radii, points[0], bars(points), fmt=style["marker"], color=style["color"], markersize=3, linewidth=0.9,
+                label=f"sequential {one.sigma:g}",
+            )  # fmt: skip
+        reference = published_for(one)
+        if reference is not None:
+            mark = PAPER_MARK | {"color": style["color"], "markeredgecolor": style["color"]}
+            axes.plot(*zip(*reference.accuracy.items(), strict=True), label=f"published {one.sigma:g}", **mark)
+    title = f"{named(drawn[0].trial.variant)}\n{schedule_text(drawn[0])}"
+    draws, images = several(log.draws for log in logs), several(len(log.rows) for log in logs)
+    axes.set_title(f"{title}\nn = {draws}; {images} test images", fontsize=7.5)
+    axes.set_ylim(*ACCURACY_LIMITS)
+
+
+def _sequential(one: Measured) -> list[Log]:
+    """Those of several radii; a single radius would be a single point."""
+    return [log for log in one.logs if len(log.grid) > 1]

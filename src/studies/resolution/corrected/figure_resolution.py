@@ -1,0 +1,131 @@
+"""Figure: what resolution changes in certified accuracy, at equal noise on the pixels and on the picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from src.metrics import certified_radii
+from src.plotting import WIDTH, styled
+from src.studies.resolution.corrected.comparison_tables import common
+from src.studies.resolution.corrected.figure_parts import (
+    ACCURACY_LIMITS,
+    DASHES,
+    SIDES,
+    VARIANT_STYLE,
+    bars,
+    draw_curve,
+    gaussian,
+    handle,
+    missing_figure,
+    remark,
+    shares,
+    unique,
+)
+from src.studies.resolution.corrected.measurements import Log, Measured, load_measurements
+
+TITLE = "Certified accuracy by resolution, radii on the scale of 28 × 28"
+
+PANELS: tuple[tuple[str, Callable[[Measured], bool]], ...] = (
+    ("Equal σ on the pixels: 0.25", lambda one: one.sigma == 0.25),
+    ("Equal σ on the pixels: 0.5", lambda one: one.sigma == 0.5),
+    ("Equal σ on the picture: σ · 28/side = 0.25", lambda one: one.to_28(one.sigma) == 0.25),
+)
+
+MARKS = 5
+"""Points of a line that show its interval."""
+
+
+@styled
+def certified_by_resolution(folder: Path) -> Figure:
+    """Certified accuracy against the radius times 28/side, so that equal radii are equally large in the picture.
+
+    In each panel all lines are of the same images and of the same number of draws. Networks trained equally long, in
+    the schedule that most variants have, are drawn full; the others thin and dashed.
+
+    Args:
+        folder: results/resolution/<profile>/corrected.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    measured = gaussian(load_measurements(folder))
+    chosen = [_comparable([one for one in measured if belongs(one)]) for _, belongs in PANELS]
+    if not any(chosen):
+        return missing_figure(TITLE, "certificates of networks with the Gaussian recipe and σ of 0.25 or 0.5")
+    figure = Figure(figsize=(WIDTH, 5.9), layout="constrained")
+    *panels, corner = figure.subplots(2, 2, sharey=True).ravel()
+    handles: list[Line2D] = []
+    for axes, (title, _), logs in zip(panels, PANELS, chosen, strict=True):
+        handles += _panel(axes, title, logs)
+    for axes in (panels[0], panels[2]):
+        axes.set_ylabel("certified accuracy (share of images)")
+    corner.set_axis_off()
+    corner.legend(
+        handles=unique(sorted(handles, key=_legend_place)),
+        loc="center",
+        title="Bars: 95% interval, at some radii.\nA line falls to 0 where n draws certify no more.",
+        alignment="left",
+        labelspacing=0.35,
+    )
+    figure.suptitle(TITLE)
+    return figure
+
+
+def _legend_place(one: Line2D) -> tuple[bool, int]:
+    """The thick lines first, each in the study's order."""
+    name = str(one.get_label()).split(",")[0]
+    return one.get_linewidth() < 1, list(VARIANT_STYLE).index(name)
+
+
+def _comparable(measured: list[Measured]) -> list[tuple[Measured, Log]]:
+    """One log of each trial, all with the number of draws that most trials have (of several, the largest)."""
+    fixed = [(one, log) for one in measured for log in one.logs if log.is_fixed]
+    if not fixed:
+        return []
+    having = Counter(log.draws for _, log in fixed)
+    draws = max(having, key=lambda n: (having[n], n))
+    found = [(one, log) for one, log in fixed if log.draws == draws]
+    return found if len(common(*(log for _, log in found))) else []
+
+
+def _main_schedule(measured: list[Measured]) -> str:
+    """The one that most variants were trained by."""
+    variants = Counter(schedule for _, schedule in {(one.trial.variant, one.schedule) for one in measured})
+    return max(variants, key=lambda schedule: (variants[schedule], schedule))
+
+
+def _panel(axes: Axes, title: str, logs: list[tuple[Measured, Log]]) -> list[Line2D]:
+    axes.grid()
+    axes.set(title=title, xlabel="l2 radius · 28/side, pixels in [0, 1]", ylim=ACCURACY_LIMITS)
+    if not logs:
+        remark(axes, "not measured yet")
+        return []
+    images = common(*(log for _, log in logs))
+    main = _main_schedule([one for one, _ in logs])
+    handles = []
+    for place, (one, log) in enumerate(logs):
+        certified = certified_radii(log.on(images))
+        style = dict(VARIANT_STYLE[one.trial.variant])
+        marker = style.pop("marker")
+        full = one.schedule == main
+        line: dict[str, Any] = {"linestyle": "-", "linewidth": 1.4} if full else {"linestyle": DASHES[1], "linewidth": 0.8}
+        label = f"{one.trial.variant}, {SIDES[one.trial.variant]}, {one.schedule} training"
+        draw_curve(axes, certified, log.largest_radius, one.to_28, False, **style, **line, label=label)
+        # At other radii for each line, so that bars do not hide each other.
+        radii = (np.arange(MARKS) + (place % 8 + 0.5) / 8) / MARKS * log.largest_radius
+        points = shares(certified, radii)
+        face = style["color"] if full else "white"
+        mark: dict[str, Any] = {"markersize": 3.5, "markerfacecolor": face, "elinewidth": 0.7 if full else 0}
+        axes.errorbar([one.to_28(radius) for radius in radii], points[0], bars(points), fmt=marker, **style, **mark)
+        handles.append(handle(label, marker=marker, markersize=4, markerfacecolor=face, **style, **line))
+    axes.set_xlim(left=0)
+    axes.set_title(f"{title}\nn = {logs[0][1].draws:,}; the same {len(images):,} test images", fontsize=8)
+    return handles

@@ -1,0 +1,314 @@
+"""Every table from logs and records made by hand, with the numbers worked out here. About 5 seconds."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.base import ABSTAIN, InputError
+from src.certification_log import Fixed, Sequential
+from src.studies.resolution.config import CONTROL, DOWNSCALED, NORMAL
+from src.studies.resolution.corrected.certificate_tables import published
+from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Schedule
+from src.studies.resolution.corrected.plan import CorrectedJob, corrected_jobs
+from src.studies.resolution.corrected.tables import TABLES, write_tables
+from src.training.recipes import Consistency, Gaussian, Stability
+
+from .corrected_folder import job, list_trial, make_folder, write_log
+
+ROOT = Path(__file__).parents[4]
+Z = 1.959963984540054
+T_9 = 2.2621571628540993
+"""The 97.5% quantiles of the normal distribution and of Student's t with 9 degrees of freedom."""
+
+RADII = (0.9, 0.8, 0.6, 0.5, 0.3, 0.26, 0.1, 0.05, -0.7, None)
+"""Certified for ten images: negative for the wrong class, None for an abstention."""
+
+
+def log_rows(radii: Sequence[float | None], n: int | Sequence[int] = 1_000, first: int = 0) -> pd.DataFrame:
+    """Of images first, first + 1, ..., in falling order: tables must not rely on the log's order."""
+    idx = np.arange(first, first + len(radii))
+    predict = [ABSTAIN if radius is None else 1 if radius >= 0 else 2 for radius in radii]
+    made = {"idx": idx, "label": 1, "predict": predict, "radius": [abs(radius or 0.0) for radius in radii]}
+    return pd.DataFrame({**made, "count": 0, "n": n})[::-1]
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    p = hits / count
+    middle = (p + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half = Z / (1 + Z**2 / count) * math.sqrt(p * (1 - p) / count + Z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+def table(one: CorrectedJob, folder: Path, name: str) -> pd.DataFrame:
+    place = list_trial(one, folder)
+    write_tables(place)
+    return pd.read_csv(place / name, keep_default_na=False, na_values=[""])
+
+
+class TestCertifiedAccuracy:
+    @pytest.fixture
+    def rows(self, tmp_path: Path) -> pd.DataFrame:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(100_000), log_rows(RADII, 100_000))
+        return table(one, tmp_path, "certified_accuracy.csv").set_index("radius")
+
+    def test_radii_are_quarters_of_sigma_as_far_as_the_draws_reach(self, rows: pd.DataFrame) -> None:
+        # 100,000 of 100,000 votes certify 0.25 * 3.8115 = 0.953.
+        assert rows.index.tolist() == [0.0625 * step for step in range(16)]
+        assert (rows["radius_28"] == rows.index).all()
+
+    def test_accuracy_and_interval(self, rows: pd.DataFrame) -> None:
+        assert rows["certified_accuracy"].tolist() == [0.8, 0.7, 0.6, 0.6, 0.6, 0.4, 0.4, 0.4, 0.4, 0.3, 0.2, 0.2,
+                                                       0.2, 0.1, 0.1, 0.0]  # fmt: skip
+        for radius, hits in ((0, 8), (0.25, 6), (0.9375, 0)):
+            assert rows.loc[radius, ["low", "high"]].tolist() == pytest.approx(wilson(hits, 10), abs=1e-5)
+
+    def test_one_of_ten_certificates_may_be_wrong(self, rows: pd.DataFrame) -> None:
+        # Of ten certificates, each wrong with probability 0.001, two or more are with 4.5e-5, one or more with 0.01.
+        assert rows.loc[[0, 0.25, 0.9375], "high_probability"].tolist() == pytest.approx([0.7, 0.5, 0.0])
+
+    def test_published_and_floor(self, rows: pd.DataFrame) -> None:
+        compared = rows[rows["published"].notna()]
+        assert compared["published"].to_dict() == {0: 0.992, 0.25: 0.985, 0.5: 0.967, 0.75: 0.931}
+        assert compared["published_minus_ours"].tolist() == pytest.approx([0.192, 0.385, 0.567, 0.731])
+        floors = [p - 0.02 - Z * math.sqrt(p * (1 - p) / 10) for p in (0.992, 0.985, 0.967, 0.931)]
+        assert compared["floor"].tolist() == pytest.approx(floors, abs=1e-6)
+        assert compared["at_or_above_floor"].tolist() == ["no"] * 4
+        assert rows.drop(index=compared.index)["at_or_above_floor"].isna().all()
+
+    def test_at_the_floor_is_enough_and_out_of_reach_is_not_compared(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        # At 0.985 the floor of ten images is 0.8897; with 1,000 draws 0.616 can be certified, not 0.75.
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.6] * 9 + [0.1]))
+        rows = table(one, tmp_path, "certified_accuracy.csv").set_index("radius")
+        assert rows["at_or_above_floor"].dropna().to_dict() == {0: "yes", 0.25: "yes", 0.5: "yes"}
+        assert rows.index[-1] == 0.75 and rows.loc[0.75, "published"] == 0.931
+        assert rows.loc[0.75, ["floor", "published_minus_ours", "at_or_above_floor"]].isna().all()
+
+    @pytest.mark.parametrize(("variant", "factor"), [(DOWNSCALED, 2), (CONTROL, 0.5)])
+    def test_distances_in_the_picture(self, variant: object, factor: float, tmp_path: Path) -> None:
+        one = job(variant, Gaussian(0.5), REDUCED)  # type: ignore[arg-type]
+        write_log(one, tmp_path, Fixed(1_000), log_rows(RADII))
+        rows = table(one, tmp_path, "certified_accuracy.csv")
+        assert rows["radius_28"].tolist() == (rows["radius"] * factor).tolist()
+        assert (rows["sigma_28"] == 0.5 * factor).all()
+        assert rows["published"].isna().all()
+
+    def test_a_grid_is_its_own_radii(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.5), FULL)
+        write_log(one, tmp_path, Sequential((0.0, 0.5, 1.0), 9_000), log_rows([0.0, 0.5, 1.0, -0.5]))
+        rows = table(one, tmp_path, "certified_accuracy.csv")
+        assert rows["radius"].tolist() == [0, 0.5, 1]
+        assert rows["certified_accuracy"].tolist() == [0.75, 0.5, 0.25]
+        assert rows[["method", "draws", "grid"]].drop_duplicates().values.tolist() == [["sequential", 9000, "0 0.5 1"]]
+
+    def test_a_radius_is_never_shown_larger_than_it_is(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.7), FULL)
+        grid = (0.1234567, 0.2999999)
+        write_log(one, tmp_path, Sequential(grid, 9_000), log_rows([0.2999999, 0.1234567]))
+        assert table(one, tmp_path, "certified_accuracy.csv")["radius"].tolist() == [0.12345, 0.29999]
+
+    @pytest.mark.parametrize(
+        ("schedule", "name"), [(FULL, "full"), (COMPARISON, "comparison"), (REDUCED, "reduced"),
+                               (Schedule("any", 123, 4), "other")]
+    )  # fmt: skip
+    def test_schedules_have_names(self, schedule: Schedule, name: str, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), schedule)
+        write_log(one, tmp_path, Fixed(1_000), log_rows(RADII))
+        row = table(one, tmp_path, "certificates.csv").iloc[0]
+        assert (row["schedule"], row["train_images"], row["epochs"]) == (name, schedule.train_images, schedule.epochs)
+
+
+class TestCertificates:
+    def test_a_fixed_log(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(100_000), log_rows(RADII, 100_000))
+        row = table(one, tmp_path, "certificates.csv").iloc[0]
+        values = np.array([0.9, 0.8, 0.6, 0.5, 0.3, 0.26, 0.1, 0.05, 0, 0])
+        half = T_9 * values.std(ddof=1) / math.sqrt(10)
+        assert row[["acr", "acr_low", "acr_high"]].tolist() == pytest.approx(
+            [0.351, 0.351 - half, 0.351 + half], abs=1e-5
+        )
+        assert row[["abstention_rate", "accuracy", "images", "n0"]].tolist() == [0.1, 0.8, 10, 100]
+        assert row[["draws_mean", "draws_median", "draws_max", "draws_total"]].tolist() == [1e5, 1e5, 1e5, 1e6]
+        published_minus = row[["published_minus_acr", "published_minus_acr_low", "published_minus_acr_high"]].tolist()
+        assert row["published_acr"] == 0.911
+        assert published_minus == pytest.approx([0.56, 0.56 - half, 0.56 + half], abs=1e-5)
+
+    def test_a_sequential_log(self, tmp_path: Path) -> None:
+        one = job(DOWNSCALED, Gaussian(0.5), FULL)
+        write_log(one, tmp_path, Sequential((0.5, 1.0), 5_000), log_rows([0.5, 1.0, None], [100, 200, 900]))
+        row = table(one, tmp_path, "certificates.csv").iloc[0]
+        assert row[["draws_mean", "draws_median", "draws_max", "draws_total"]].tolist() == [400, 200, 900, 1200]
+        assert row[["acr", "acr_28", "acr_is_lower_bound"]].tolist() == [0.5, 1.0, "yes"]
+        # That nothing is certified at 0.5 does not say that the answer is wrong.
+        assert math.isnan(row["accuracy"]) and row["abstention_rate"] == pytest.approx(1 / 3, abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("variant", "method"),
+        [(NORMAL, Fixed(1_000)), (DOWNSCALED, Fixed(100_000)), (NORMAL, Sequential((0.0, 0.25), 100_000))],
+    )
+    def test_acr_is_compared_only_with_what_was_published(
+        self, variant: object, method: Fixed | Sequential, tmp_path: Path
+    ) -> None:
+        one = job(variant, Gaussian(0.25), FULL)  # type: ignore[arg-type]
+        write_log(one, tmp_path, method, log_rows(RADII))
+        assert math.isnan(table(one, tmp_path, "certificates.csv").loc[0, "published_acr"])
+
+    def test_a_single_image_has_no_interval(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.5]))
+        row = table(one, tmp_path, "certificates.csv").iloc[0]
+        assert row["acr"] == 0.5 and math.isnan(row["acr_low"]) and math.isnan(row["acr_high"])
+
+    def test_published_numbers_are_read(self) -> None:
+        assert len(published()) == 15
+        assert published()["macer", 1.0].accuracy == pytest.approx({0: 0.916, 0.5: 0.834, 1: 0.711, 1.5: 0.557, 2: 0.387})
+
+
+class TestSequential:
+    def test_beside_the_largest_fixed_number_on_the_images_in_both(self, tmp_path: Path) -> None:
+        one = job(DOWNSCALED, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([None] * 9))
+        # Images 2 to 5 are in both: 0.3 and 0.5, nothing and 0.6, 0.5 and 0.4, wrong and abstained.
+        write_log(one, tmp_path, Fixed(2_000), log_rows([0.5, 0.6, 0.4, None, 0.9], 2_000, first=2))
+        draws = [9, 9, 100, 200, 300, 400]
+        write_log(one, tmp_path, Sequential((0.25, 0.5), 5_000), log_rows([0.5, 0.5, 0.25, None, 0.5, -0.5], draws))
+        rows = table(one, tmp_path, "sequential.csv").set_index("radius")
+        assert rows[["images", "n", "cap"]].drop_duplicates().values.tolist() == [[4, 2000, 5000]]
+        assert rows["sequential_certified"].tolist() == [2, 1] and rows["fixed_certified"].tolist() == [3, 2]
+        assert rows["decided_otherwise"].tolist() == [1, 3]
+        assert [str(names) for names in rows["decided_otherwise_images"]] == ["3", "2 3 4"]
+        assert (rows[["sequential_draws_mean", "fixed_draws", "share_of_draws"]] == [250, 2000, 0.125]).all(axis=None)
+        assert rows.loc[0.25, ["fixed_low", "fixed_high"]].tolist() == pytest.approx(wilson(3, 4), abs=1e-5)
+        assert rows.loc[0.5, ["sequential_low", "sequential_high"]].tolist() == pytest.approx(wilson(1, 4), abs=1e-5)
+        assert rows["radius_28"].tolist() == [0.5, 1.0]
+
+    def test_without_a_common_image_there_is_no_row(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.5]))
+        write_log(one, tmp_path, Sequential((0.25,), 5_000), log_rows([0.25], first=1))
+        assert table(one, tmp_path, "sequential.csv").empty
+
+
+class TestRecipes:
+    @pytest.fixture
+    def rows(self, tmp_path: Path) -> pd.DataFrame:
+        gaussian = job(DOWNSCALED, Gaussian(0.25), COMPARISON)
+        write_log(gaussian, tmp_path, Fixed(2_000), log_rows([0.1, 0.2, 0.3, 0.4, -0.5]))
+        better = job(DOWNSCALED, Consistency(0.25), COMPARISON)
+        write_log(better, tmp_path, Fixed(2_000), log_rows([0.2, 0.3, 0.4, 0.5, 0.1, 0.6]))
+        worse = job(DOWNSCALED, Stability(0.25), COMPARISON)
+        write_log(worse, tmp_path, Fixed(2_000), log_rows([0.3, 0.1, 0.1, -0.2], first=1))
+        # With other draws, another schedule, seed or sigma: not comparable.
+        write_log(better, tmp_path, Fixed(1_000), log_rows([0.2, 0.3]))
+        others = [job(DOWNSCALED, Consistency(0.25), REDUCED), job(DOWNSCALED, Consistency(0.25), COMPARISON, seed=1)]
+        others += [job(DOWNSCALED, Consistency(0.5), COMPARISON), job(NORMAL, Consistency(0.25), COMPARISON)]
+        for one in others:
+            write_log(one, tmp_path, Fixed(2_000), log_rows([0.2, 0.3]))
+        for one in (gaussian, better, worse, *others):
+            list_trial(one, tmp_path)
+        return table(gaussian, tmp_path, "recipes.csv").set_index("recipe")
+
+    def test_only_what_differs_in_the_recipe_alone(self, rows: pd.DataFrame) -> None:
+        assert rows.index.tolist() == ["gaussian", "stability", "consistency"]
+        assert rows["images"].tolist() == [5, 4, 6]
+        assert rows["acr"].tolist() == pytest.approx([0.2, 0.125, 0.35], abs=1e-6)
+
+    def test_differences_are_paired_and_have_a_sign(self, rows: pd.DataFrame) -> None:
+        # Each image gains 0.1: resampling changes nothing, whatever the spread between images.
+        better = rows.loc["consistency", ["minus_gaussian", "minus_gaussian_low", "minus_gaussian_high"]]
+        assert better.tolist() == pytest.approx([0.1] * 3)
+        assert rows.loc["consistency", ["common_images", "above_gaussian"]].tolist() == [5, "yes"]
+        # Images 1 to 4: +0.1, -0.2, -0.3 and 0 (both wrong).
+        worse = rows.loc["stability"]
+        assert worse["minus_gaussian"] == pytest.approx(-0.1) and worse["common_images"] == 4
+        assert -0.3 <= worse["minus_gaussian_low"] < -0.1 < worse["minus_gaussian_high"] <= 0.1
+        assert worse["above_gaussian"] == "no"
+        assert rows.loc["gaussian", ["minus_gaussian", "above_gaussian"]].isna().all()
+
+
+class TestFolder:
+    def test_an_empty_folder_gives_headers(self, tmp_path: Path) -> None:
+        write_tables(tmp_path)
+        for name in TABLES:
+            (header,) = (tmp_path / name).read_text().splitlines()
+            assert header.startswith("variant,resized_by,side,recipe,schedule,") and header.endswith(",trial")
+
+    def test_a_trial_that_only_begins_gives_headers(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([]))
+        for name in TABLES:
+            assert table(one, tmp_path, name).empty
+
+    def test_same_measurements_give_the_same_bytes(self, tmp_path: Path) -> None:
+        jobs = corrected_jobs("smoke", [0], "float32", None)
+        folders = [make_folder(tmp_path / name, order, images=8) for name, order in (("a", jobs), ("b", jobs[::-1]))]
+        for folder in folders:
+            write_tables(folder)
+        logs = [sorted(folder.glob("certificates/*.tsv"))[0].read_bytes() for folder in folders]
+        assert logs[0] != logs[1]  # the seconds differ
+        for name in TABLES:
+            content = (folders[0] / name).read_bytes()
+            assert content == (folders[1] / name).read_bytes() and content.count(b"\n") > 1, name
+
+    def test_every_column_that_is_computed_is_written(self, tmp_path: Path) -> None:
+        """A column of the header that no row fills would be a misspelt one."""
+        folder = make_folder(tmp_path, corrected_jobs("paper", [0], "float32", None, [NORMAL]), images=12)
+        write_tables(folder)
+        for name in TABLES:
+            rows = pd.read_csv(folder / name)
+            empty = [column for column in rows if rows[column].isna().all()]
+            # Recipes are compared at a fixed number of draws.
+            assert empty == (["grid"] if name == "recipes.csv" else []), name
+            assert "time" not in rows and len(rows)
+
+    def test_a_torn_line_is_left_out(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows(RADII))
+        (path,) = tmp_path.rglob("*.tsv")
+        path.write_bytes(path.read_bytes()[:-9])
+        assert table(one, tmp_path, "certificates.csv").loc[0, "images"] == 9
+
+    @pytest.mark.parametrize(
+        ("change", "complaint"),
+        [({"trial": "another"}, "it is of trial another"), ({"method": None}, "does not describe"),
+         ({"sigma": "wide"}, "does not describe")],
+    )  # fmt: skip
+    def test_settings_that_do_not_belong(self, change: dict[str, object], complaint: str, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows(RADII))
+        (sidecar,) = tmp_path.rglob("*.tsv.json")
+        sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), **change}))
+        with pytest.raises(InputError, match=f"{complaint}.*Delete"):
+            table(one, tmp_path, "certificates.csv")
+
+    def test_a_log_without_settings(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows(RADII))
+        next(tmp_path.rglob("*.tsv.json")).unlink()
+        with pytest.raises(InputError, match="json can't be read .*Delete"):
+            table(one, tmp_path, "certificates.csv")
+
+    def test_a_trial_of_another_protocol(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        object.__setattr__(one.trial, "protocol", "released")
+        with pytest.raises(InputError, match="lists released-normal"):
+            table(one, tmp_path, "certificates.csv")
+
+    def test_needs_neither_tensorflow_nor_pyplot(self) -> None:
+        code = (
+            "import sys, src.studies.resolution.corrected.tables, src.studies.resolution.corrected.figures;"
+            "sys.exit(', '.join({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)) or None)"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+        assert result.returncode == 0, result.stderr

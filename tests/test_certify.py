@@ -1,0 +1,230 @@
+"""The command line for a user's own model as a user meets it: whole runs, interruptions, figures."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from src import certify
+from src.certification_log import CertificationLog, read_log
+from src.files import sha256
+from src.smoothing.certification import certified_radius
+from tests.linear_models import labelled_images, true_radii, write_files
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    write_files(folder, COUNT)
+    return folder
+
+
+def command(files: Path, out: Path, *options: str, model: str = "linear", data: str = "data") -> list[str]:
+    return [str(files / f"{model}.keras"), str(files / f"{data}.npz"), "--out", str(out), *options]
+
+
+def rows(path: Path) -> pd.DataFrame:
+    """All but the wall time."""
+    return read_log(path).drop(columns="time")
+
+
+FIXED = ("--sigma", "0.25", "--n", "1000", "--alpha", "0.0001")
+
+
+@pytest.fixture(scope="module")
+def fixed(files: Path) -> Path:
+    """The log of a whole run."""
+    out = files / "fixed" / "log.tsv"
+    assert certify.main(command(files, out, *FIXED)) == 0
+    return out
+
+
+def test_a_linear_networks_radii_are_below_the_true_ones_and_near(fixed: Path) -> None:
+    log = read_log(fixed)
+    assert log["idx"].tolist() == list(range(COUNT))
+    data = labelled_images(COUNT)
+    true = true_radii(data["images"])
+    # One of 40 certificates is beyond its true radius with probability 40 alpha = 0.004 or less; the seed is fixed.
+    assert (log["radius_exact"] <= true).all()
+    right = np.where(np.arange(COUNT) % 10 == 0, 1 - data["labels"], data["labels"])
+    answered = log["predict"] != -1
+    assert answered[true > 0.1].all() and (log["predict"] == right)[answered].all()
+    # A count misses by less than 5 standard deviations (once in a million runs), and the bound takes another 4.
+    probability = stats.norm.cdf(true / 0.25)
+    slack = 9 * 0.25 * np.sqrt(probability * (1 - probability) / 1000) / stats.norm.pdf(true / 0.25)
+    near = answered & (true < 1.26 * 0.25)
+    assert near.sum() > 5
+    assert (log["radius_exact"] > true - slack)[near].all()
+    assert log["radius_exact"].max() == certified_radius(1000, 1000, 1e-4, 0.25)
+
+
+def test_the_settings_are_beside_the_log(files: Path, fixed: Path) -> None:
+    settings = json.loads(fixed.with_name("log.tsv.json").read_text())
+    assert settings == {
+        "method": "fixed", "n": 1000, "n0": 100, "sigma": 0.25, "alpha": 0.0001, "seed": 0,
+        "model_sha256": sha256(files / "linear.keras"), "data_sha256": sha256(files / "data.npz"),
+    }  # fmt: skip
+
+
+def test_the_summary_has_intervals_and_a_complete_log_is_only_read(
+    files: Path, fixed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fixed.read_bytes()
+    monkeypatch.setattr(certify, "_run", None)
+    assert certify.main(command(files, fixed, *FIXED)) == 0
+    assert fixed.read_bytes() == before
+    said = capsys.readouterr().out
+    log = read_log(fixed)
+    for radius in (0, 0.25, 0.5, 0.75):
+        share = ((log["correct"] == 1) & (log["radius_exact"] >= radius)).mean()
+        assert f"certified accuracy at {radius:<12g}{share:.4f} [" in said
+    assert f"{(log['correct'] * log['radius_exact']).mean():.4f} [" in said
+    assert "lower bound" not in said
+    assert f"abstentions                       {(log['predict'] == -1).mean():.4f} [" in said
+    assert "draws for an image, mean          1000" in said
+
+
+def test_a_network_that_emits_probabilities_gets_the_same_votes(files: Path, fixed: Path, tmp_path: Path) -> None:
+    assert certify.main(command(files, tmp_path / "log.tsv", *FIXED, model="probabilities")) == 0
+    pd.testing.assert_frame_equal(rows(tmp_path / "log.tsv"), rows(fixed))
+
+
+def test_pixels_to_255_are_certified_in_their_own_unit(files: Path, fixed: Path, tmp_path: Path) -> None:
+    options = ("--sigma", "63.75", "--n", "1000", "--alpha", "0.0001", "--bounds", "0", "255")
+    assert certify.main(command(files, tmp_path / "log.tsv", *options, model="bytes", data="bytes")) == 0
+    there, small = rows(tmp_path / "log.tsv"), rows(fixed)
+    assert np.allclose(there["radius_exact"] / 255, small["radius_exact"], atol=0.02)
+    assert there["radius_exact"].max() > 100
+
+
+def test_sequential_certificates_take_fewer_draws_where_it_is_easy(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log.tsv"
+    options = ("--sigma", "0.25", "--n", "5000", "--sequential", "--radii", "0", "0.2", "0.4")
+    assert certify.main(command(files, out, *options)) == 0
+    log, true = read_log(out), true_radii(labelled_images(COUNT)["images"])
+    assert set(log["radius_exact"]) == {0.0, 0.2, 0.4}
+    # At alpha = 0.001, one of 40 is wrong with probability 0.04 or less; the seed is fixed.
+    assert (log["radius_exact"] <= true).all()
+    assert (log["n"] <= 5000).all() and (log["n"][true > 1] < 500).all()
+    settings = json.loads(out.with_name("log.tsv.json").read_text())
+    assert settings["cap"] == 5000 and settings["radii"] == [0.0, 0.2, 0.4] and settings["method"] == "sequential"
+    assert "(of a grid: a lower bound)" in capsys.readouterr().out
+
+
+def test_the_grid_is_in_multiples_of_sigma_by_default(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "log.tsv"
+    assert certify.main(command(files, out, "--sigma", "0.5", "--n", "100", "--sequential", "--max", "1")) == 0
+    assert json.loads(out.with_name("log.tsv.json").read_text())["radii"] == [0, 0.5, 1, 1.5]
+
+
+def test_predict_answers_without_radii(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "log.tsv"
+    assert certify.main(command(files, out, "--sigma", "0.25", "--n", "100", "--predict")) == 0
+    log, true = read_log(out), true_radii(labelled_images(COUNT)["images"])
+    assert out.read_text().startswith("idx\tlabel\tpredict\tcorrect\ttime\tcount\tn\n")
+    assert (log["predict"] != -1)[true > 0.2].all() and (log["predict"] == -1).any()
+    assert f"accuracy, abstentions as errors   {log['correct'].mean():.4f} [" in capsys.readouterr().out
+    assert "n0" not in json.loads(out.with_name("log.tsv.json").read_text())
+
+
+def test_more_images_later_go_on_in_the_same_log(files: Path, fixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "log.tsv"
+    for most in ("7", "25", "3", "1000"):
+        assert certify.main(command(files, out, *FIXED, "--max", most)) == 0
+        assert len(read_log(out)) == {"7": 7, "25": 25, "3": 25, "1000": COUNT}[most]
+    pd.testing.assert_frame_equal(rows(out), rows(fixed))
+
+
+def test_ctrl_c_keeps_whole_blocks_and_says_how_to_go_on(
+    files: Path, fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, append = tmp_path / "log.tsv", CertificationLog.append
+
+    def interrupted(log: CertificationLog, block: pd.DataFrame) -> None:
+        if len(log.done()) >= 20:
+            raise KeyboardInterrupt
+        append(log, block)
+
+    monkeypatch.setattr(CertificationLog, "append", interrupted)
+    assert certify.main(command(files, out, *FIXED)) == 130
+    assert "run the same command again to go on" in capsys.readouterr().err
+    assert len(read_log(out)) == 20
+    monkeypatch.undo()
+    assert certify.main(command(files, out, *FIXED)) == 0
+    pd.testing.assert_frame_equal(rows(out), rows(fixed))
+
+
+@pytest.mark.parametrize("how", [(), pytest.param(("--sequential",), marks=pytest.mark.slow)])
+def test_kills_at_random_moments_leave_the_same_log(files: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+    whole, killed = tmp_path / "whole.tsv", tmp_path / "killed.tsv"
+    options = ("--sigma", "0.25", "--n", "20000", *how)
+    assert certify.main(command(files, whole, *options)) == 0
+    moments = random.Random(0)
+    for least in (0, 0, 1):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "src.certify", *command(files, killed, *options)],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while process.poll() is None and not (killed.exists() and len(read_log(killed)) >= least):
+            time.sleep(0.01)  # what comes before, the import of TensorFlow, can't harm the log
+        time.sleep(moments.uniform(0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() in (-signal.SIGKILL, 0)
+    assert certify.main(command(files, killed, *options)) == 0
+    pd.testing.assert_frame_equal(rows(killed), rows(whole))
+    assert rows(killed)["idx"].tolist() == list(range(COUNT))
+
+
+def test_a_second_run_is_kept_out(
+    files: Path, fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log.tsv"
+    assert certify.main(command(files, out, *FIXED, "--max", "3")) == 0
+    before = out.read_bytes()
+    with out.with_name("log.tsv.json").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert certify.main(command(files, out, *FIXED)) == 2
+    assert "another run is writing" in capsys.readouterr().err
+    assert out.read_bytes() == before
+
+
+def test_plot_draws_logs_and_overwrites_nothing(
+    fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "curves.png"
+    assert certify.main(["--plot", str(fixed), str(fixed), "--out", str(out)]) == 0
+    drawn = out.read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    assert certify.main(["--plot", str(fixed), "--out", str(out)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert out.read_bytes() == drawn
+
+
+@pytest.mark.slow
+def test_a_keras_application_is_certified(files: Path, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=10).save(tmp_path / "mobile.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", images=images, labels=np.arange(3))
+    out = tmp_path / "log.tsv"
+    options = ("--sigma", "64", "--n", "50", "--bounds", "0", "255")
+    assert certify.main(command(tmp_path, out, *options, model="mobile", data="images")) == 0
+    log = read_log(out)
+    assert len(log) == 3 and (log["n"] == 50).all() and (log["count"] <= 50).all()
