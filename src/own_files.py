@@ -54,7 +54,7 @@ def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
     if images.size == 0:
         raise InputError(f"images: there are none in {path} (shape {images.shape}).")
     _check_values(images, bounds)
-    return OwnData(images[:most].astype(np.float32), labels[:most].astype(np.int64))
+    return OwnData(images[:most].astype(np.float32, copy=False), labels[:most].astype(np.int64))
 
 
 def _check_numbers(images: np.ndarray) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from src.base import InputError
-from src.metrics import Interval, mean_interval, newcombe_interval, wilson_interval
+from src.metrics import (
+    Interval,
+    average_certified_radius,
+    certified_accuracy,
+    certified_radii,
+    high_probability_certified_accuracy,
+    mean_interval,
+    newcombe_interval,
+    paired_bootstrap,
+    wilson_interval,
+)
 
 
 @st.composite
@@ -176,3 +189,107 @@ def test_numpys_numbers_are_inside_too() -> None:
 def test_a_mean_of_something_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match="3, 2 of them finite"):
         mean_interval(np.array([1.0, np.nan, 2.0]))
+
+
+def certificates(*images: tuple[float, int]) -> pd.DataFrame:
+    """A log of (radius, correct)."""
+    radii, correct = zip(*images, strict=True) if images else ((), ())
+    return pd.DataFrame({"radius_exact": np.array(radii, float), "correct": np.array(correct, int)})
+
+
+LOG = certificates((0.5, 1), (0.25, 1), (0.0, 1), (0.9, 0), (0.0, 0))
+"""Two radii for the label, an answer that is certified at 0 alone, a wrong one, an abstention."""
+
+
+class TestCertified:
+    @pytest.mark.parametrize(
+        ("radius", "hits"), [(0.0, 3), (0.1, 2), (0.25, 2), (0.2500001, 1), (0.5, 1), (0.6, 0), (0.9, 0)]
+    )
+    def test_accuracy_counts_radii_of_right_answers_from_the_radius_on(self, radius: float, hits: int) -> None:
+        assert certified_accuracy(LOG, radius) == wilson_interval(hits, 5)
+
+    def test_accuracy_takes_the_confidence(self) -> None:
+        assert certified_accuracy(LOG, 0.25, 0.8) == wilson_interval(2, 5, 0.8)
+
+    def test_a_wrong_answer_and_an_abstention_count_0_in_the_acr(self) -> None:
+        assert average_certified_radius(LOG) == mean_interval(np.array([0.5, 0.25, 0, 0, 0]))
+        assert average_certified_radius(LOG).estimate == pytest.approx(0.15)
+        assert average_certified_radius(LOG, 0.8) == mean_interval(np.array([0.5, 0.25, 0, 0, 0]), 0.8)
+
+    def test_acr_is_the_area_under_certified_accuracy(self) -> None:
+        generator = np.random.default_rng(0)
+        log = certificates(*zip(generator.random(40), generator.integers(0, 2, 40), strict=True))
+        middles = (np.arange(5000) + 0.5) / 5000
+        area = np.mean([(certified_radii(log) >= radius).mean() for radius in middles])
+        assert average_certified_radius(log).estimate == pytest.approx(area, abs=1e-4)
+
+    def test_radii(self) -> None:
+        assert certified_radii(LOG).tolist() == [0.5, 0.25, 0, -1, -1]
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            average_certified_radius,
+            lambda log: certified_accuracy(log, 0.1),
+            lambda log: high_probability_certified_accuracy(log, 0.1, 0.001, 0.001),
+        ],
+    )
+    def test_an_empty_log_is_refused(self, use: Callable[[pd.DataFrame], object]) -> None:
+        with pytest.raises(InputError):
+            use(certificates())
+
+
+class TestHighProbability:
+    def test_by_hand(self) -> None:
+        # Of 100 certificates at alpha = 0.001, none is wrong with 0.905, up to one with 0.9953, up to two with 0.99985.
+        log = certificates(*[(0.5, 1)] * 90, *[(0.0, 0)] * 10)
+        assert high_probability_certified_accuracy(log, 0.25, 0.001, 0.2) == 0.9
+        assert high_probability_certified_accuracy(log, 0.25, 0.001, 0.01) == pytest.approx(0.89)
+        assert high_probability_certified_accuracy(log, 0.25, 0.001, 0.001) == pytest.approx(0.88)
+        assert high_probability_certified_accuracy(log, 0.6, 0.001, 0.001) == 0
+
+    @pytest.mark.parametrize(("images", "alpha", "rho"), [(500, 0.001, 0.001), (50, 0.05, 0.01), (2000, 0.01, 0.1)])
+    def test_holds_as_often_as_it_says(self, images: int, alpha: float, rho: float) -> None:
+        """Exactly: the bound fails where more certificates are wrong than it allows for; one fewer would not do."""
+        log = certificates(*[(1.0, 1)] * images)
+        allowed = round((1 - high_probability_certified_accuracy(log, 0.5, alpha, rho)) * images)
+        assert stats.binom.sf(allowed, images, alpha) <= rho < stats.binom.sf(allowed - 1, images, alpha)
+
+
+class TestPairedBootstrap:
+    def test_the_sign_is_that_of_the_differences(self) -> None:
+        differences = np.random.default_rng(1).normal(0.3, 0.5, 200)
+        more, less = paired_bootstrap(differences, 5), paired_bootstrap(-differences, 5)
+        assert 0 < more.low < more.estimate < more.high
+        assert less == pytest.approx((-more.estimate, -more.high, -more.low))
+
+    def test_equal_differences_leave_no_width(self) -> None:
+        assert paired_bootstrap(np.full(20, 0.25), 0) == (0.25, 0.25, 0.25)
+
+    def test_the_seed_decides(self) -> None:
+        differences = np.arange(30.0)
+        assert paired_bootstrap(differences, 3) == paired_bootstrap(differences, 3) != paired_bootstrap(differences, 4)
+
+    def test_quantiles_of_two_values_are_known(self) -> None:
+        """Of 0 and 1 the resampled means are 0, 1/2 and 1 with 1/4, 1/2 and 1/4."""
+        differences = np.array([0.0, 1.0])
+        assert paired_bootstrap(differences, 0) == (0.5, 0, 1)
+        assert paired_bootstrap(differences, 0, 0.4) == (0.5, 0.5, 0.5)
+
+    def test_nears_the_normal_interval_for_many_pairs(self) -> None:
+        # Its ends are quantiles of 10,000 resampled means, off by 1.5% of the half width or less (one in 3,000).
+        differences = np.random.default_rng(2).exponential(size=4000)
+        got, expected = paired_bootstrap(differences, 0), mean_interval(differences)
+        half = expected.high - expected.estimate
+        assert got == pytest.approx(expected, abs=0.06 * half)
+
+    def test_covers_as_often_as_it_says(self) -> None:
+        # 200 samples of 40 pairs, which the percentile interval covers in some 94%: rate 1e-5.
+        samples = np.random.default_rng(8).normal(0.2, 1, (200, 40))
+        covered = sum(0.2 in paired_bootstrap(sample, seed) for seed, sample in enumerate(samples))
+        assert covered >= stats.binom.ppf(1e-5, 200, 0.94)
+
+    @pytest.mark.parametrize("bad", [np.array([1.0]), np.array([]), np.array([1.0, np.nan])])
+    def test_refuses_what_has_no_interval(self, bad: np.ndarray) -> None:
+        with pytest.raises(InputError, match="at least two values"):
+            paired_bootstrap(bad, 0)

@@ -51,11 +51,11 @@ def zero_gradients(gradients: np.ndarray, allowed: float = 0.01) -> str | None:
         gradients: (batch, height, width, channels) of the loss that the attack climbs.
         allowed: share of the images.
     """
-    flat = np.asarray(gradients).reshape(len(gradients), -1)
-    useless = int((~np.isfinite(flat).all(axis=1) | (flat == 0).all(axis=1)).sum())
-    if useless > allowed * len(flat):
+    gradients = np.asarray(gradients)
+    useless = int((~np.isfinite(gradients).all(axis=(1, 2, 3)) | (gradients == 0).all(axis=(1, 2, 3))).sum())
+    if useless > allowed * len(gradients):
         return (
-            f"the gradients of {useless} of {len(flat)} images are exactly zero or not finite, so the attack can't "
+            f"the gradients of {useless} of {len(gradients)} images are exactly zero or not finite, so the attack can't "
             "move them. Look for a saturated softmax, rounding or a step that has no gradient."
         )
     return None

@@ -6,8 +6,7 @@ import math
 
 import tensorflow as tf
 
-LANES = 16
-"""Float32 numbers in the widest vector of a processor (AVX-512)."""
+from src.attacks.balls import LANES
 
 
 def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -126,7 +126,7 @@ class PGD(FoolboxAttack):
         return margin(outputs, labels)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function
 def _sum_of_margins(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(margin(outputs, labels))
 

@@ -93,7 +93,7 @@ def log_e_value(k: Count, n: Count, p0: Number) -> Number:
         p0: in (0, 1).
 
     Returns:
-        Float64; -inf where the evidence is below what float64 can hold.
+        Float64; -inf, or inexact, where k / n is so far below p0 that there is no evidence at all.
 
     Raises:
         InputError: a number is out of range.
@@ -119,8 +119,10 @@ def probability_at(radius: Number, sigma: float) -> Number:
 
 def round_down(radius: Number, digits: int = 3) -> Number:
     """A radius for display, never more than what is certified; ABSTAIN stays what it is."""
-    scale = 10.0**digits
-    return (np.floor(np.asarray(radius) * scale) / scale)[()]
+    radius, scale = np.asarray(radius), 10.0**digits
+    steps = np.floor(radius * scale)
+    # The product may have been rounded up to a whole number.
+    return np.where(steps / scale > radius, (steps - 1) / scale, steps / scale)[()]
 
 
 def check_alpha(alpha: float) -> None:

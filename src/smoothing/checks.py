@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import keras
 import numpy as np
@@ -73,6 +74,14 @@ def emits_probabilities(network: keras.Model) -> bool:
     images = np.random.default_rng(0).random((8, *network.input_shape[1:]), np.float32)
     outputs = tf.cast(network(images, training=False), tf.float64).numpy()
     return bool((outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2)
+
+
+def check_emits(network: keras.Model, outputs: Literal["logits", "probabilities"]) -> None:
+    """Raise InputError unless the network emits what is stated."""
+    if outputs == "logits":
+        check_emits_logits(network)
+    elif not emits_probabilities(network):
+        raise InputError("outputs: probabilities are stated, but the network's do not sum to 1. State logits.")
 
 
 def check_emits_logits(network: keras.Model) -> None:

@@ -15,7 +15,7 @@ from src.base import ABSTAIN, InputError
 from src.smoothing.certification import certified_radius, check_alpha, prediction
 from src.smoothing.checks import (
     check_draws,
-    check_emits_logits,
+    check_emits,
     check_images,
     check_indices,
     check_shapes,
@@ -76,8 +76,8 @@ class SmoothedClassifier:
         outputs: what the network emits. Votes are the same for both; only the averaged softmax is not.
 
     Raises:
-        InputError: `sigma` or `seed` is out of range, the network's shapes don't fit, or it emits probabilities where
-            logits are stated.
+        InputError: `sigma` or `seed` is out of range, the network's shapes don't fit, or it emits something
+            else than is stated.
     """
 
     def __init__(
@@ -86,8 +86,7 @@ class SmoothedClassifier:
         check_sigma(sigma)
         check_seed(seed)
         check_shapes(network)
-        if outputs == "logits":
-            check_emits_logits(network)
+        check_emits(network, outputs)
         self.sigma = sigma
         self.seed = seed
         self.input_shape: tuple[int, ...] = tuple(network.input_shape[1:])

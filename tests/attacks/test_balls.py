@@ -13,7 +13,8 @@ NORMS: tuple[Norm, ...] = ("linf", "l2")
 
 
 def points(norm: Norm, count: int, size: int) -> np.ndarray:
-    return random_points(3, tf.range(count, dtype=tf.int64), tf.zeros([count], tf.int64), size, norm).numpy()
+    compiled = tf.function(random_points)  # eagerly it takes a second
+    return compiled(3, tf.range(count, dtype=tf.int64), tf.zeros([count], tf.int64), size, norm).numpy()
 
 
 def test_lengths() -> None:
@@ -54,5 +55,5 @@ def test_random_points_of_the_linf_ball_are_uniform() -> None:
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_random_point_does_not_depend_on_its_company(norm: Norm) -> None:
     together = points(norm, 37, 7)
-    alone = random_points(3, tf.constant([36], tf.int64), tf.constant([0], tf.int64), 7, norm).numpy()
+    alone = tf.function(random_points)(3, tf.constant([36], tf.int64), tf.constant([0], tf.int64), 7, norm).numpy()
     np.testing.assert_array_equal(alone[0], together[36])

@@ -74,7 +74,7 @@ def test_empty_and_bad_input() -> None:
     empty = DeepFool(network, "l2")(np.zeros((0, 6, 6, 1)), np.zeros(0, int))
     assert empty.images.shape == (0, 6, 6, 1)
     assert empty.distances.shape == (0,)
-    with pytest.raises(InputError, match="norm: .*got 'l1'"):
+    with pytest.raises(InputError, match=r"norm: .*got 'l1'"):
         DeepFool(network, "l1")
     with pytest.raises(InputError, match="give DeepFool other bounds"):
         DeepFool(network, "l2")(np.full((1, 6, 6, 1), 2.0), np.zeros(1, int))

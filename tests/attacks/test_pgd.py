@@ -87,7 +87,7 @@ def test_reaches_the_budget_with_any_number_of_steps(norm: Norm) -> None:
 
 
 @given(epsilon=st.floats(0, 3), seed=st.integers(0, 3))
-@settings(max_examples=10, derandomize=True, deadline=None)
+@settings(max_examples=6, derandomize=True, deadline=None)
 def test_stays_within_epsilon_and_bounds(attack: PGD, epsilon: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     images, labels = random.random((7, *SHAPE), np.float32).round(1), random.integers(0, 5, 7)
@@ -154,7 +154,7 @@ class TestKeys:
         images, labels = data(60)
         few = PGD(network, "l2", 3, 1)(images, labels, 0.3)
         fooled = network(few).numpy().argmax(axis=1) != labels
-        assert 0 < fooled.sum()
+        assert fooled.sum() > 5
         np.testing.assert_array_equal(PGD(network, "l2", 3, 4)(images, labels, 0.3)[fooled], few[fooled])
 
 

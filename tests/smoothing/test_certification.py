@@ -136,7 +136,7 @@ class TestPrediction:
         assert answers.shape == (0,)
         assert prediction(np.array([[0, 30]]), 0.001).dtype == np.int64
 
-    @pytest.mark.parametrize("alpha", [0.001, 0.05, 0.3])
+    @pytest.mark.parametrize("alpha", [0.05, 0.3])
     def test_answers_another_class_with_probability_alpha_at_the_most(self, alpha: float) -> None:
         """By enumeration: 14 draws among three classes, p from even to lopsided; at a tie any answer is wrong."""
         n = 14
@@ -152,9 +152,7 @@ class TestPrediction:
 def exact_e_value(k: int, n: int, p0: Fraction) -> Fraction:
     """The uniform mixture of all p in (p0, 1), integrated term by term, over the likelihood at p0."""
     misses = n - k
-    integral = sum(
-        math.comb(misses, j) * (-1) ** j * (1 - p0 ** (k + j + 1)) / (k + j + 1) for j in range(misses + 1)
-    )
+    integral = sum(math.comb(misses, j) * (-1) ** j * (1 - p0 ** (k + j + 1)) / (k + j + 1) for j in range(misses + 1))
     return integral / (1 - p0) / (p0**k * (1 - p0) ** misses)
 
 

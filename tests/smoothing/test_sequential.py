@@ -147,6 +147,15 @@ class TestEnd:
         hopeful = max(log_e_value(k + np.arange(more + 1), n + np.arange(more + 1), p0)) >= math.log(1 / ALPHA)
         assert bool(test.undecided[0]) == (hopeful and not evidently_below(test, 0))
 
+    @pytest.mark.parametrize("n", [100, 400])
+    def test_far_from_the_cap_it_gives_up_where_p_below_p0_is_evident_and_nowhere_else(self, n: int) -> None:
+        k = np.arange(n + 1)
+        test = SequentialTest(n + 1, SIGMA, RADII, ALPHA, 10**7)
+        test.look(k, k, n)
+        going = [c < len(RADII) and not evidently_below(test, row) for row, c in enumerate(test.certified)]
+        assert test.undecided.tolist() == going
+        assert 0 < sum(going) < n
+
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.integers(1, 700), st.integers(0, 99))
     @settings(max_examples=60, derandomize=True, deadline=None)
     def test_comes_at_the_cap_at_the_latest_and_is_final(self, p: list[float], cap: int, seed: int) -> None:

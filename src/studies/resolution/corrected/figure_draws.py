@@ -51,7 +51,7 @@ def draws(folder: Path) -> Figure:
     handles = [
         handle("mean", color=VERMILION, marker="D", linestyle="none", markersize=5),
         handle("median", color=ORANGE, marker="|", linestyle="none", markersize=10, markeredgewidth=2),
-        handle("cap", color=GREY, marker="|", linestyle=":", markersize=10),
+        handle("cap", color=GREY, marker="|", linestyle="none", markersize=10),
         handle("fixed n", color="black", marker="|", linestyle="none", markersize=12, markeredgewidth=1.5),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
@@ -64,12 +64,13 @@ def _row(axes: Axes, place: int, one: Measured, log: Log) -> None:
     # The axis points down.
     axes.plot(taken, place + HALF * (1 - 2 * ranks), color=BLUE, marker=".", markersize=2, linestyle="none",
               label=f"images {place}")  # fmt: skip
-    axes.vlines(log.draws, place - HALF, place + HALF, color=GREY, linestyle=":", linewidth=1)
+    axes.vlines(log.draws, place - HALF, place + HALF, color=GREY, linewidth=0.8)
     fixed = largest_fixed(one.logs)
     if fixed is not None:
         axes.vlines(fixed.draws, place - HALF, place + HALF, color="black", linewidth=1.5)
-    axes.vlines(np.median(taken), place - HALF, place + HALF, color=ORANGE, linewidth=2)
-    axes.plot(taken.mean(), place, color=VERMILION, marker="D", markersize=5, linestyle="none", label=f"mean {place}")
+    axes.vlines(np.median(taken), place - HALF, place + HALF, color=ORANGE, linewidth=2, zorder=1)
+    axes.plot(taken.mean(), place, color=VERMILION, marker="D", markersize=5, linestyle="none", zorder=3,
+              label=f"mean {place}")  # fmt: skip
 
 
 def _name(one: Measured, log: Log) -> str:

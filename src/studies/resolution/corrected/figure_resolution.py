@@ -86,13 +86,14 @@ def _legend_place(one: Line2D) -> tuple[bool, int]:
 
 
 def _comparable(measured: list[Measured]) -> list[tuple[Measured, Log]]:
-    """One log of each trial, all with the number of draws that most trials have (of several, the largest)."""
+    """One log of each trial, all with the number of draws that most trials have (of several, on most images)."""
     fixed = [(one, log) for one in measured for log in one.logs if log.is_fixed]
     if not fixed:
         return []
-    having = Counter(log.draws for _, log in fixed)
-    draws = max(having, key=lambda n: (having[n], n))
-    found = [(one, log) for one, log in fixed if log.draws == draws]
+    by_draws: dict[int, list[tuple[Measured, Log]]] = {}
+    for one, log in fixed:
+        by_draws.setdefault(log.draws, []).append((one, log))
+    found = max(by_draws.values(), key=lambda logs: (len(logs), len(common(*(log for _, log in logs)))))
     return found if len(common(*(log for _, log in found))) else []
 
 
@@ -116,7 +117,7 @@ def _panel(axes: Axes, title: str, logs: list[tuple[Measured, Log]]) -> list[Lin
         style = dict(VARIANT_STYLE[one.trial.variant])
         marker = style.pop("marker")
         full = one.schedule == main
-        line: dict[str, Any] = {"linestyle": "-", "linewidth": 1.4} if full else {"linestyle": DASHES[1], "linewidth": 0.8}
+        line: dict[str, Any] = {"linestyle": "-" if full else DASHES[1], "linewidth": 1.4 if full else 0.8}
         label = f"{one.trial.variant}, {SIDES[one.trial.variant]}, {one.schedule} training"
         draw_curve(axes, certified, log.largest_radius, one.to_28, False, **style, **line, label=label)
         # At other radii for each line, so that bars do not hide each other.

@@ -68,7 +68,8 @@ def smoothed_attack(folder: Path) -> Figure:
                 color=colour, marker=marker,
             )
         )  # fmt: skip
-    handles.append(handle("PGD on its network, transferred (same ε and images; in its colour)", color="black", linestyle="--"))
+    transfer = "PGD on its network, transferred (same ε and images; in its colour)"
+    handles.append(handle(transfer, color="black", linestyle="--"))
     more = f"; {len(swept) - LINES} more networks are in smoothed_attack.csv" if len(swept) > LINES else ""
     figure.legend(handles=handles, loc="outside lower center", title=f"Bars: 95% interval{more}")
     return figure

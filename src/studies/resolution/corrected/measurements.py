@@ -17,7 +17,7 @@ from src.records import Records
 from src.smoothing.certification import certified_radius, round_down
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.conditions import COLUMNS, KEY
-from src.studies.resolution.corrected.config import COMPARISON, CORRECTED, FULL, PROFILES, REDUCED
+from src.studies.resolution.corrected.config import CORRECTED, PROFILES
 from src.trials import Trial
 from src.trials_table import load_trials
 
@@ -34,8 +34,9 @@ MNIST_SIDE = 28
 """On the scale of 28x28 pixels an l2 distance in s x s is its 28/s: each pixel's width counts s/28 times there."""
 
 SCHEDULES = {
-    (schedule.train_images, schedule.epochs): schedule.name
-    for schedule in (FULL, COMPARISON, REDUCED, *(w.training.schedule for p in PROFILES for w in p.work))
+    (work.training.schedule.train_images, work.training.schedule.epochs): work.training.schedule.name
+    for profile in PROFILES
+    for work in profile.work
 }
 
 RECIPES = ("gaussian", "stability", "consistency", "smoothadv", "macer")
@@ -74,10 +75,8 @@ class Log:
     @property
     def largest_radius(self) -> float:
         """The largest that a certificate can have; 0 where no number of votes is enough."""
-        if self.grid:
-            return max(self.grid)
         best = certified_radius(self.draws, self.draws, self.settings["alpha"], self.settings["sigma"])
-        return max(0.0, float(best))
+        return max(self.grid) if self.grid else max(0.0, float(best))
 
     def columns(self) -> dict[str, str | int]:
         """What a table says of the method."""
@@ -128,15 +127,15 @@ class Measured:
 
     def identity(self) -> dict[str, str | int | float]:
         """The columns of IDENTITY."""
-        trial, training = self.trial, self.trial.training
+        trial = self.trial
         return {
             "variant": trial.variant,
-            "resized_by": training["resized_by"],
+            "resized_by": trial.training["resized_by"],
             "side": self.side,
             "recipe": trial.recipe,
             "schedule": self.schedule,
-            "train_images": training["train_images"],
-            "epochs": training["epochs"],
+            "train_images": trial.training["train_images"],
+            "epochs": trial.training["epochs"],
             "seed": trial.seed,
             "precision": trial.precision,
             "sigma": self.sigma,
@@ -161,14 +160,10 @@ def load_measurements(folder: Path) -> list[Measured]:
                 f"{folder / 'trials.csv'} lists {trial.key}, which this version does not know under protocol "
                 f"{CORRECTED}. Name another --results, or take the version that wrote it."
             )
-    found = [
-        Measured(
-            trial,
-            tuple(_logs(folder / "certificates", trial)),
-            Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load(),
-        )
-        for trial in trials
-    ]
+    found = []
+    for trial in trials:
+        records = Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load()
+        found.append(Measured(trial, tuple(_logs(folder / "certificates", trial)), records))
 
     def place(one: Measured) -> tuple[Any, ...]:
         trial = one.trial
@@ -190,11 +185,9 @@ def _logs(folder: Path, trial: Trial) -> list[Log]:
                 raise ValueError(f"it is of trial {settings['trial']}")
             log = Log(settings, CertificationLog(path, settings).load().sort_values("idx", ignore_index=True))
             _ = log.draws, log.largest_radius
-        except OSError as error:
-            raise InputError(f"{sidecar} can't be read ({error.strerror}). {way_out}") from error
         except InputError:
             raise
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{sidecar} does not describe its log ({error}). {way_out}") from error
         if len(log.rows):
             logs.append(log)
