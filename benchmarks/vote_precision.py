@@ -63,7 +63,7 @@ def main() -> None:
     both = (full.prediction == reduced.prediction) & (full.prediction >= 0)
     difference = np.abs(full.radius - reduced.radius)[both]
     top = np.stack([said.counts.max(axis=1) for said in votes])
-    bounds = lower_confidence_bound(top, options.n, ALPHA)
+    bounds = np.asarray(lower_confidence_bound(top, options.n, ALPHA))
     print(f"{options.folder.name}, sigma {options.sigma}, n = {options.n}, {options.images} images, same noise")
     print(f"votes that moved, net, of {options.n} an image: mean {moved.mean():.2f}, most {moved.max():.0f}")
     print(f"largest difference of the bound of the top class: {np.abs(bounds[0] - bounds[1]).max():.4f}")

@@ -144,10 +144,13 @@ def test_predict_answers_without_radii(files: Path, tmp_path: Path, capsys: pyte
     assert "n0" not in json.loads(out.with_name("log.tsv.json").read_text())
 
 
-def test_more_images_later_go_on_in_the_same_log(files: Path, fixed: Path, tmp_path: Path) -> None:
+def test_more_images_later_go_on_in_the_same_log(
+    files: Path, fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "log.tsv"
     for most in ("7", "25", "3", "1000"):
         assert certify.main(command(files, out, *FIXED, "--max", most)) == 0
+        assert f"\n{min(int(most), COUNT)} images; 95% intervals" in capsys.readouterr().out
         assert len(read_log(out)) == {"7": 7, "25": 25, "3": 25, "1000": COUNT}[most]
     pd.testing.assert_frame_equal(rows(out), rows(fixed))
 

@@ -49,6 +49,13 @@ def steepest(gradients: tf.Tensor, norm: Norm) -> tf.Tensor:
     return tf.math.divide_no_nan(scaled, _norms(scaled))
 
 
+def sums_of_draws(gradients: tf.Tensor) -> tf.Tensor:
+    """(batch, m, size) float32 -> (batch, size) sums over m that do not depend on a row's place."""
+    size = gradients.shape[-1]
+    # What is left over by the processor's vectors is summed in another order, which rounds otherwise.
+    return tf.reduce_sum(tf.pad(gradients, [[0, 0], [0, 0], [0, -size % LANES]]), axis=1)[:, :size]
+
+
 def random_points(seed: int, indices: tf.Tensor, blocks: tf.Tensor, size: int, norm: Norm) -> tf.Tensor:
     """Points uniformly in the ball of radius 1, one for each (image index, draw block) of Stream.ATTACK.
 
@@ -72,7 +79,6 @@ def random_points(seed: int, indices: tf.Tensor, blocks: tf.Tensor, size: int, n
 
 
 def _norms(rows: tf.Tensor) -> tf.Tensor:
-    """(batch, size) -> (batch, 1) l2 norms that do not depend on a row's place."""
-    # Rows that are left over by the processor's vectors are summed in another order, which rounds otherwise.
+    """(batch, size) -> (batch, 1) l2 norms that do not depend on a row's place, as in `sums_of_draws`."""
     batch = tf.shape(rows)[0]
     return tf.norm(tf.pad(rows, [[0, -batch % LANES], [0, 0]]), axis=1, keepdims=True)[:batch]

@@ -52,7 +52,8 @@ def zero_gradients(gradients: np.ndarray, allowed: float = 0.01) -> str | None:
         allowed: share of the images.
     """
     gradients = np.asarray(gradients)
-    useless = int((~np.isfinite(gradients).all(axis=(1, 2, 3)) | (gradients == 0).all(axis=(1, 2, 3))).sum())
+    pixels = (1, 2, 3)
+    useless = int((~np.isfinite(gradients).all(axis=pixels) | (gradients == 0).all(axis=pixels)).sum())
     if useless > allowed * len(gradients):
         return (
             f"the gradients of {useless} of {len(gradients)} images are exactly zero or not finite, so the attack can't "

