@@ -106,8 +106,9 @@ def high_probability_certified_accuracy(log: pd.DataFrame, radius: float, alpha:
     Raises:
         InputError: the log is empty.
     """
+    accuracy = certified_accuracy(log, radius).estimate
     wrong = stats.binom.ppf(1 - rho, len(log), alpha) / len(log)
-    return max(0.0, certified_accuracy(log, radius).estimate - float(wrong))
+    return max(0.0, accuracy - float(wrong))
 
 
 def certified_radii(log: pd.DataFrame) -> np.ndarray:

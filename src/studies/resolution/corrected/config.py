@@ -143,7 +143,7 @@ def _gaussian(
 
 def _paper() -> Iterable[Work]:
     equal = (Fixed(1_000), 500)
-    thorough, brief = Attacks(images=100, n=1_000, thorough=True), Attacks(images=50, n=100)
+    thorough, brief = Attacks(images=100, n=200, thorough=True), Attacks(images=50, n=100)
     yield from _gaussian(FULL, (DOWNSCALED,), SIGMAS, (equal,), thorough)
     for sigma in SIGMAS:
         training = Training(NORMAL, Gaussian(sigma), FULL)
@@ -157,7 +157,7 @@ def _paper() -> Iterable[Work]:
             (Sequential((0.5 if sigma == 0.25 else 1.0,), 100_000), 100),
             (Fixed(100_000), 100),
         )
-        yield Work(training, certifications, Attacks(100, 1_000, thorough=True, sweep=sigma == 0.5))
+        yield Work(training, certifications, Attacks(100, 200, thorough=True, sweep=sigma == 0.5))
     # 14x14 with noise as strong, for the same picture, as 0.25 at 28x28.
     yield from _gaussian(REDUCED, (DOWNSCALED,), (0.125,), (equal,), brief)
     yield from _gaussian(REDUCED, (DOWNSCALED, NORMAL), (0.25, 0.5), (equal,), brief)

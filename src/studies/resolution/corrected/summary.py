@@ -16,19 +16,18 @@ def print_summary(folder: Path) -> None:
     """Print one line a log of certificates, and the folder."""
     rows = pd.read_csv(folder / "certificates.csv")
     table = Table(title="Protocol corrected: certificates", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("network", "trained by", "sigma", "certified by", "images", "ACR", "draws", "abstains"):
-        right = heading not in ("network", "trained by", "certified by")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "trained by")
+    for heading in ("network", "trained by", "certified by"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("images", "ACR", "draws"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows.itertuples():
         table.add_row(
-            f"{row.variant} {row.seed}",
-            f"{row.recipe} ({row.schedule})",
-            f"{row.sigma:g}",
-            f"{row.method}, {'' if row.method == 'fixed' else 'at most '}{row.draws:,}",
+            row.variant if row.seed == 0 else f"{row.variant} {row.seed}",
+            f"{row.recipe} {row.sigma:g}, {row.schedule}",
+            f"{row.method}, {'' if row.method == 'fixed' else 'to '}{row.draws:,}",
             f"{row.images:,}",
             f"{round_down(row.acr):.3f} ±{(row.acr_high - row.acr_low) / 2:.3f}",
             f"{row.draws_mean:,.0f}",
-            f"{row.abstention_rate:.3f}",
         )
     console = Console()
     console.print(table)
