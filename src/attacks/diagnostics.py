@@ -56,8 +56,8 @@ def zero_gradients(gradients: np.ndarray, allowed: float = 0.01) -> str | None:
     useless = int((~np.isfinite(gradients).all(axis=pixels) | (gradients == 0).all(axis=pixels)).sum())
     if useless > allowed * len(gradients):
         return (
-            f"the gradients of {useless} of {len(gradients)} images are exactly zero or not finite, so the attack can't "
-            "move them. Look for a saturated softmax, rounding or a step that has no gradient."
+            f"the gradients of {useless} of {len(gradients)} images are exactly zero or not finite, so the attack "
+            "can't move them. Look for a saturated softmax, rounding or a step that has no gradient."
         )
     return None
 
