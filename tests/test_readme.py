@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src import reproduce
+from src import certify_options, reproduce
 from src.studies.resolution.config import PAPER, PROFILES, QUICK, RELEASED, SWEEP_EPSILONS, SWEEP_SIGMAS, VARIANTS
+from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, SIGMAS
+from src.studies.resolution.corrected.tables import TABLES as CORRECTED_TABLES
 from src.studies.resolution.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,13 +62,22 @@ class TestCommands:
 
     def test_examples_are_accepted_by_the_command_line(self) -> None:
         examples = [line for line in commands(README) if line.startswith("python -m src.reproduce")]
-        assert len(examples) == 3
+        assert len(examples) == 4
         for line in examples:
             options = reproduce.parser().parse_args(shlex.split(line)[3:])
             assert options.profile in {profile.name for profile in PROFILES}
 
+    def test_examples_of_certify_are_accepted(self) -> None:
+        examples = commands(section("Certify your own model"))
+        assert len(examples) == 4
+        for line in examples:
+            options = certify_options.parser().parse_args(shlex.split(line)[3:])
+            if not options.plot:
+                certify_options.checked(options)
+
     def test_every_option_exists(self) -> None:
-        known = set(reproduce.parser().format_help().split()) | {"--help"}
+        helps = reproduce.parser().format_help() + certify_options.parser().format_help()
+        known = set(helps.split()) | {"--help"}
         known = {word.strip("[],") for word in known}
         mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
         assert {"--profile", "--list", "--protocol", "--variants", "--seeds", "--precision", "--esrgan"} <= mentioned
@@ -116,9 +127,9 @@ class TestPaths:
                 assert re.search(rf"^(?:class|def) {parts[-1]}\b", holder.read_text(), re.MULTILINE), name
 
     def test_every_table_is_described(self) -> None:
-        described = section("What comes out")
-        for name in TABLES:
-            assert f"| `{name}` |" in described
+        for title, names in (("What comes out", TABLES), ("Three protocols", CORRECTED_TABLES)):
+            for name in names:
+                assert f"| `{name}` |" in section(title)
 
 
 class TestNumbers:
@@ -143,10 +154,14 @@ class TestNumbers:
             assert (float(low), float(high)) == pytest.approx((values[0] * 255, values[-1] * 255))
 
     def test_of_the_protocols(self) -> None:
-        noise = self.row("Two protocols", "training images")
-        assert "12,000 with Gaussian noise of 0.15" in noise and "| 48,000, no noise |" in noise
-        assert "2/255, and 10/255 for UpscaledAI alone | 10/255 |" in self.row("Two protocols", "FGSM epsilon")
-        assert "| 10, argmax, no abstention |" in self.row("Two protocols", "votes")
+        noise = self.row("Three protocols", "training images")
+        assert "12,000 with Gaussian noise of 0.15" in noise and "| 48,000, no noise | 48,000, fresh noise" in noise
+        assert "2/255, and 10/255 for UpscaledAI alone | 10/255 |" in self.row("Three protocols", "FGSM epsilon")
+        assert "| 10, argmax, no abstention |" in self.row("Three protocols", "votes")
+        assert ", ".join(map(str, SIGMAS)) in self.row("Three protocols", "smoothing noise, sigma")
+        text = " ".join(section("Three protocols").split())
+        for schedule in (FULL, COMPARISON, REDUCED):
+            assert re.search(rf"{schedule.train_images:,} images(?:,| and) {schedule.epochs} epochs", text)
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,5 +183,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert votes.counts.sum(axis=1).tolist() == [1000] * 4
     np.testing.assert_array_equal(votes.prediction, votes.counts.argmax(axis=1))
     np.testing.assert_allclose(votes.probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert names["answers"].shape == (4,) and (names["certificates"].n == 1000).all()
     # At a sigma of 0.25 some copies go elsewhere: the noise is there.
     assert (votes.counts.max(axis=1) < 1000).any()

@@ -210,6 +210,15 @@ class TestRuns:
         assert "Profile quick, because TensorFlow sees no GPU" in output.err and "Profile quick" in output.out
 
 
+def test_the_released_attack_is_told_to_be_broken_and_the_written_one_is_not(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert workplace.run("--variants", "Downscaled", "--protocol", "released", "written") == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert any("FGSM on Downscaled (released): the attack is given probabilities" in line for line in warned)
+    assert not any("(written)" in line for line in warned)
+
+
 class TestBadInput:
     """Each gives one clear message with the way out, a non-zero exit, and nothing is lost."""
 

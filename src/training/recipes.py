@@ -94,8 +94,8 @@ class MACER:
 
     sigma: float
     k: int = 16
-    # At sigma 1 the hinge outweighs the rest from the start and nothing is learnt; others take 6 there, and have it wait
-    # for a third of the epochs.
+    # At sigma 1 the hinge outweighs the rest from the start and nothing is learnt; others take 6 there, and let it
+    # wait for a third of the epochs.
     weight: float = 16.0
     beta: float = 16.0
     gamma: float = 8.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import keras
 import numpy as np
 
 from src.arrays import save_arrays
+from src.attacks.diagnostics import softmax_as_logits, zero_gradients
+from src.attacks.fgsm import FGSM
 from src.base import InputError
 from src.conditions import Attack, Smoothing
 from src.datasets.mnist import Mnist
@@ -99,6 +102,7 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
     shown = data.take(slice(0, EXAMPLES))
     attack = Attack(job.protocol.attack_epsilon(job.variant), job.protocol.attacked_output)
     clean = shown.as_float()
+    _tell_of_a_broken_attack(job, FGSM(network, attack.output), clean, shown.labels)
     adversarial = evaluator.attacked(clean, shown.labels, attack)
     smoothing = Smoothing(job.protocol.sigma, job.protocol.votes)
     predictions = {
@@ -116,3 +120,10 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
             **predictions,
         },
     )
+
+
+def _tell_of_a_broken_attack(job: Job, attack: FGSM, images: np.ndarray, labels: np.ndarray) -> None:
+    """Say on standard error what is wrong with the protocol's attack; `released` is carried out as it is."""
+    for finding in (softmax_as_logits(attack.outputs(images)), zero_gradients(attack.gradients(images, labels))):
+        if finding is not None:
+            print(f"warning: FGSM on {job.variant.name} ({job.protocol.name}): {finding}", file=sys.stderr)
