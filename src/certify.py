@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from src.certification_log import CertificationLog, Method, Sequential, read_log
 from src.certification_summary import summary
 from src.certify_options import MULTIPLES, checked, parser
 from src.command_line import exit_status
-from src.files import sha256
+from src.files import only_writer, sha256
 from src.own_files import OwnData, check_model_file, load_data
 from src.progress import stage
 from src.startup import start_tensorflow
@@ -94,22 +92,11 @@ def _run(options: argparse.Namespace, method: Method, data: OwnData, log: Certif
     classifier = smoothed(load_network(options.model), data, options.sigma, options.seed)
     log.begin()
     indices = np.arange(len(data.labels))
-    with _only_writer(log):
+    with only_writer(log.sidecar, log.path, "name another --out"):
         missing = len(np.setdiff1d(indices, log.done()))
         with stage(f"Certifying {options.model.name}", missing, "images") as advance:
             certify_images(classifier, data.images, data.labels, indices, method, options.alpha, options.n0 or 100,
                            log, advance)
-
-
-@contextmanager
-def _only_writer(log: CertificationLog) -> Iterator[None]:
-    """Keep a second run out of the log; a killed run's lock goes with it."""
-    with log.sidecar.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"another run is writing to {log.path}. Let it end, or name another --out.") from error
-        yield
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import hashlib
 import os
@@ -86,3 +87,27 @@ def _drop_leftovers(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+@contextmanager
+def only_writer(lock: Path, what: Path, way_out: str) -> Iterator[None]:
+    """Keep a second run out of `what`; a killed run's lock goes with it.
+
+    Args:
+        lock: a file to lock; made if it is not there, never changed.
+        what: for the message.
+        way_out: likewise.
+
+    Raises:
+        InputError: another run holds the lock.
+        StorageError: the folder can't be written.
+    """
+    with explained_storage_errors(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("ab")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"another run is writing to {what}. Wait for it to end, or {way_out}.") from error
+        yield

@@ -365,9 +365,9 @@ class TestBadInput:
         assert workplace.contents() == finished.contents()
 
     def test_two_runs_at_once(self, copy: Workplace) -> None:
-        from src.studies.resolution.run import locked
+        from src.files import only_writer
 
-        with locked(copy.profile):
+        with only_writer(copy.profile / ".lock", copy.profile, "wait"):
             self.refused(copy, *SMALL, saying=("another run", "--results"))
 
 

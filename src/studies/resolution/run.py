@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from src.base import InputError
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import explained_storage_errors, sha256, write_text
+from src.files import only_writer, sha256, write_text
 from src.studies.resolution.figures import FIGURES, write_figures
 from src.studies.resolution.plan import Job, Places
 from src.studies.resolution.summary import print_summary
 from src.studies.resolution.tables import TABLES, write_tables
 from src.trials_table import load_trials
+
+ANOTHER = "give this one another --results and --models"
+"""The way out where another run writes to the same folder."""
 
 
 def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     folder = places.profile(profile)
     outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
     marker = folder / "complete.json"
-    with locked(folder):
+    with only_writer(folder / ".lock", folder, ANOTHER):
         listed = set(load_trials(folder / "trials.csv"))
         unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
@@ -70,25 +70,3 @@ def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: C
         execute(job, places, mnist, esrgan)
         # After every network, so that a long run can be looked at.
         write_tables(places.profile(job.profile), job.profile)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second run out of the folder; a killed run's lock goes with it.
-
-    Raises:
-        InputError: another run holds it.
-        StorageError: the folder can't be written.
-    """
-    with explained_storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another run is writing to {folder}. Wait for it to end, "
-                "or give this one another --results and --models."
-            ) from error
-        yield

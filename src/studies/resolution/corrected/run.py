@@ -10,13 +10,13 @@ from pathlib import Path
 from src.certification_log import read_log
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import sha256, write_text
+from src.files import only_writer, sha256, write_text
 from src.studies.resolution.corrected.figures import FIGURES, write_figures
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.corrected.summary import print_summary
 from src.studies.resolution.corrected.tables import TABLES, write_tables
 from src.studies.resolution.plan import Places
-from src.studies.resolution.run import locked
+from src.studies.resolution.run import ANOTHER
 from src.trials_table import load_trials
 
 
@@ -38,7 +38,7 @@ def run(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepar
     folder = results(places, profile)
     outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
     marker = folder / "complete.json"
-    with locked(folder):
+    with only_writer(folder / ".lock", folder, ANOTHER):
         listed = set(load_trials(folder / "trials.csv"))
         unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
