@@ -160,4 +160,5 @@ def _compile(
             moved = tf.clip_by_value(clean + within, bounds.lower, bounds.upper)
         return tf.reshape(moved, [chunk, *shape])
 
-    return ascend
+    # Traced here, once: of attacks with other m or steps TensorFlow would say that one function is traced often.
+    return ascend.get_concrete_function()

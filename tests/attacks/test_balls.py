@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from src.attacks.balls import Norm, lengths, project, random_points, steepest
+from src.attacks.balls import Norm, lengths, project, random_points, steepest, sums_of_draws
 
 NORMS: tuple[Norm, ...] = ("linf", "l2")
 
@@ -53,7 +53,19 @@ def test_random_points_of_the_linf_ball_are_uniform() -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_random_point_does_not_depend_on_its_company(norm: Norm) -> None:
-    together = points(norm, 37, 7)
-    alone = tf.function(random_points)(3, tf.constant([36], tf.int64), tf.constant([0], tf.int64), 7, norm).numpy()
-    np.testing.assert_array_equal(alone[0], together[36])
+@pytest.mark.parametrize("size", [50, 64, 196])
+def test_no_bit_depends_on_a_row_s_place(norm: Norm, size: int) -> None:
+    """71 rows are no whole number of a processor's vectors, nor are 66 = 64 + 2 normal numbers a point."""
+    order = np.random.default_rng(0).permutation(71)
+    values = np.random.default_rng(1).normal(size=(71, 33, size)).astype(np.float32)
+    rows = values[:, 0]
+    functions = [
+        (lambda indices: random_points(3, indices, tf.zeros([71], tf.int64), size, norm), np.arange(71)),
+        (lambda deltas: project(deltas, tf.constant(0.5), norm), rows),
+        (lambda gradients: steepest(gradients, norm), rows),
+        (sums_of_draws, values),
+    ]
+    for function, given in functions:
+        compiled = tf.function(function)
+        together = compiled(tf.constant(given)).numpy()
+        np.testing.assert_array_equal(compiled(tf.constant(given[order])).numpy(), together[order])
