@@ -13,6 +13,9 @@ Precision = Literal["float32", "bfloat16"]
 ABSTAIN = -1
 """The class, or the radius, of a smoothed classifier that gives no answer."""
 
+N0 = 100
+"""Draws that choose the class to certify (Cohen, Rosenfeld and Kolter 2019)."""
+
 
 class InputError(ValueError):
     """Something the user gave, or has on disk, can't be used.

@@ -71,7 +71,6 @@ class Evaluator:
         likelihoods = votes.probabilities[np.arange(len(labels)), labels].astype(np.float64)
         return votes.prediction, -np.log(np.clip(likelihoods, 1e-7, 1 - 1e-7))
 
-
     def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
         """The images of a block as this attack leaves them, float32 in [0, 1]."""
         return self.attacked(block.as_float(), block.labels, attack)

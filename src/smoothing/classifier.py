@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.base import ABSTAIN, InputError
+from src.base import ABSTAIN, N0, InputError
 from src.smoothing.certification import certified_radius, check_alpha, prediction
 from src.smoothing.checks import (
     check_draws,
@@ -24,9 +24,6 @@ from src.smoothing.checks import (
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
 from src.smoothing.sequential import SequentialTest, next_look
-
-N0 = 100
-"""Draws that choose the class to certify, as in the paper."""
 
 
 class Votes(NamedTuple):
@@ -191,6 +188,8 @@ class SmoothedClassifier:
             cap: draws for each image, at the most.
             alpha: any certificate of an image is wrong with this probability at the most.
             n0: draws that choose the class.
+
+        The draws are the first of those that `certify` would take, and the class is chosen by the same.
 
         Raises:
             InputError: as for `vote`, or `radii`, `cap`, `alpha` or `n0` is out of range.

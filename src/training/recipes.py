@@ -1,7 +1,7 @@
 """How a network is trained for Gaussian noise: the recipes' numbers, without TensorFlow.
 
 Each is for images in [0, 1]; `sigma` is the noise that the smoothed classifier will add. What else is set here is
-what the recipes' authors give for MNIST, unless a comment says otherwise.
+what Jeong and Shin (2020) take for MNIST in their comparison, unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SmoothAdv:
 
     sigma: float
     epsilon: float = 1.0
-    # The authors take 10 steps and up to 8 draws: 88 passes an image where these take 6.
+    # They take 10 steps and 8 draws: 88 passes an image where these take 6.
     steps: int = 2
     m: int = 2
 
@@ -94,7 +94,7 @@ class MACER:
 
     sigma: float
     k: int = 16
-    # At sigma 1 the hinge outweighs the rest from the start and nothing is learnt; others take 6 there, and let it
+    # At sigma 1 the hinge outweighs the rest from the start and nothing is learnt; they take 6 there, and let it
     # wait for a third of the epochs.
     weight: float = 16.0
     beta: float = 16.0

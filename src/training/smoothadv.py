@@ -1,4 +1,4 @@
-"""SmoothAdv: adversarial training of the smoothed classifier (Salman et al. 2019, section 2.2 and algorithm 1)."""
+"""SmoothAdv: adversarial training of the smoothed classifier (Salman et al. 2019)."""
 
 from __future__ import annotations
 

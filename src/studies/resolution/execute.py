@@ -77,11 +77,12 @@ def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder
         folder: of the trial, complete.
 
     Raises:
-        InputError: the table says that other weights made them.
+        InputError: the table does not say that these weights made them.
     """
     listed = load_trials(table)
     files = [path for path in made if path.exists()]
-    if files and trial.key in listed and listed[trial.key][1]["weights_sha256"] != folder.facts()["weights_sha256"]:
+    known = listed[trial.key][1]["weights_sha256"] if trial.key in listed else None
+    if files and known != folder.facts()["weights_sha256"]:
         raise InputError(
             f"the records of {trial.key} were made by another training than the one in {folder.path}. "
             f"Delete {', '.join(map(str, files))} and run again: only this network is evaluated anew."

@@ -29,9 +29,6 @@ CORRECTED = "corrected"
 ALPHA = 0.001
 """Of every prediction and certificate, as in all papers on the subject."""
 
-N0 = 100
-"""Draws that choose the class to certify."""
-
 SIGMAS = (0.125, 0.25, 0.5, 1.0)
 
 RECIPES = ("gaussian", "stability", "consistency", "smoothadv", "macer")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from src.base import N0
 from src.certification_log import Fixed, Sequential
 from src.studies.resolution.corrected.conditions import Condition, conditions
-from src.studies.resolution.corrected.config import BATCH_SIZE, N0
+from src.studies.resolution.corrected.config import BATCH_SIZE
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.estimates import Estimate, costs, print_estimates
 from src.studies.resolution.plan import Places

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import keras
 
-from src.base import LabeledImages
+from src.base import N0, LabeledImages
 from src.certifying import certify_images
 from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
@@ -14,7 +15,8 @@ from src.evaluation import evaluate
 from src.progress import stage
 from src.studies.resolution.config import TRAIN_SPLIT
 from src.studies.resolution.corrected.conditions import conditions
-from src.studies.resolution.corrected.config import ALPHA, N0, Training
+from src.studies.resolution.corrected.config import ALPHA, Training
+from src.studies.resolution.corrected.diagnosis import signs_of_weakening
 from src.studies.resolution.corrected.evaluator import CorrectedEvaluator
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.execute import refuse_other_weights
@@ -103,3 +105,5 @@ def _attack(
     with stage(f"Attacking {job.label}", total=job.missing_predictions(places), unit="classifications") as advance:
         evaluate(evaluator, job.trial.key, data, conditions(attacks, job.sigma), records, advance)
     records.finish()
+    for finding in signs_of_weakening(records.load()):
+        print(f"warning: {job.label}: {finding}", file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.base import Precision
+from src.base import N0, Precision
 from src.certification_log import CertificationLog, Fixed, Sequential
 from src.conditions import missing_images
 from src.datasets.esrgan import handle_identity
@@ -19,7 +19,6 @@ from src.studies.resolution.corrected.config import (
     ALPHA,
     BATCH_SIZE,
     CORRECTED,
-    N0,
     PROFILES,
     CorrectedProfile,
     Training,
