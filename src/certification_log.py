@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from src.base import InputError
-from src.certification_text import format_rows, parse_rows
+from src.certification_sidecar import check_settings, format_settings, read_text
+from src.certification_text import format_rows, parse_rows, without_torn_line
 from src.files import explained_storage_errors, write_text
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n", "radius_exact")
@@ -26,6 +27,8 @@ COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n",
 
 PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time", "count", "n")
 """Of a log of PREDICT's answers."""
+
+_IS_FOLDER = "{} is a folder. Name a file in it."
 
 
 @dataclass(frozen=True)
@@ -80,36 +83,60 @@ class CertificationLog:
     Args:
         path: a name that ends in `.tsv` by convention.
         settings: everything that shapes the rows, as JSON values; `method` "predict" leaves out the radii.
+
+    Attributes:
+        sidecar: the file of its settings.
+        lock: for `src.files.only_writer`, which whoever begins and appends has to hold; nothing here takes it.
+
+    Raises:
+        InputError: `path` is a folder by its name.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        if not path.name:  # "/" and "."
+            raise InputError(_IS_FOLDER.format(path))
         self.path = path
         self.sidecar = path.with_name(path.name + ".json")
+        self.lock = path.with_name(f".{path.name}.lock")
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         self._columns = PREDICT_COLUMNS if self._settings.get("method") == Predict.name else COLUMNS
 
-    def check(self) -> None:
-        """Raise InputError if a log with other settings, or without any, is there, or it is damaged."""
+    def check(self, made_with: Mapping[str, Any] | None = None) -> None:
+        """Check that there is no log, or one with exactly these settings, and sound.
+
+        Args:
+            made_with: as for `begin`.
+
+        Raises:
+            InputError: the settings or the weights are others, there are none, or something is damaged or unreadable.
+            StorageError: the folder can't be looked into.
+        """
         way_out = f"Name another file, or delete {self.path} and {self.sidecar} to begin anew."
-        if self.sidecar.exists():
-            self._check_settings(way_out)
-        elif self.path.is_dir():
-            raise InputError(f"{self.path} is a folder. Name a file in it.")
-        elif self.path.exists():
+        with explained_storage_errors(self.path):
+            there, described = self.path.exists(), self.sidecar.exists()
+            if self.path.is_dir():
+                raise InputError(_IS_FOLDER.format(self.path))
+        if described:
+            check_settings(self.sidecar, self._settings, made_with, self.path, way_out)
+        elif there:
             raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {way_out}")
-        if self.path.exists():
+        if there:
             self.load()
 
-    def begin(self) -> None:
+    def begin(self, made_with: Mapping[str, Any] | None = None) -> None:
         """Create the log, or check that the one that is there has exactly these settings. Nothing is overwritten.
+
+        Args:
+            made_with: JSON values that a new log's settings file records and that later runs may differ in, but for
+                `weights_sha256`: where both state it, it has to be the same.
 
         Raises:
             InputError: as for `check`.
             StorageError: the folder can't be written.
         """
-        self.check()
+        self.check(made_with)
         if not self.sidecar.exists():
-            write_text(self.sidecar, json.dumps(self._settings, indent=2, sort_keys=True) + "\n")
+            write_text(self.sidecar, format_settings(self._settings, made_with))
         if not self.path.exists():
             write_text(self.path, "\t".join(self._columns) + "\n")
 
@@ -139,50 +166,27 @@ class CertificationLog:
         """All rows, in the order in which they were appended, as `read_log` gives them.
 
         Raises:
-            InputError: the log is damaged.
+            InputError: the log is damaged or can't be read.
         """
-        text = self.path.read_text(encoding="utf-8", errors="replace")
+        text = read_text(self.path)
         rows = _parse(self.path, text[: text.rfind("\n") + 1])
         missing = [name for name in self._columns if name not in rows.columns]
         if missing:
             raise InputError(f"{self.path} has no column {missing[0]!r}; its settings do not belong to it.")
         return rows
 
-    def _check_settings(self, way_out: str) -> None:
-        try:
-            there = dict(json.loads(self.sidecar.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{self.sidecar} is no file of settings ({error}). {way_out}") from error
-        names = sorted(there.keys() | self._settings.keys())
-        differing = [
-            f"{name} is {_shown(there, name)} there and {_shown(self._settings, name)} now"
-            for name in names
-            if (name in there, there.get(name)) != (name in self._settings, self._settings.get(name))
-        ]
-        if differing:
-            raise InputError(f"{self.path} was made with other settings: {'; '.join(differing)}. {way_out}")
-
-
-def _shown(settings: Mapping[str, Any], name: str) -> str:
-    text = json.dumps(settings[name]) if name in settings else "not stated"
-    return text if len(text) <= 40 else f"{text[:16]}..."
-
 
 def read_log(path: Path) -> pd.DataFrame:
-    """Any log in this format; the reference implementation's own are included.
+    """Any log in this format; the reference implementation's own are included, a last line torn by a kill is not.
 
     Returns:
         idx, label, predict, correct (0 or 1) int64, time (seconds) float64; where the log has them, radius and
         radius_exact (both float64; the former serves for a latter that is missing), count and n (int64).
 
     Raises:
-        InputError: the file is not there, or something else.
+        InputError: the file is not there, can't be read, or is something else.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}.") from error
-    return _parse(path, text)
+    return _parse(path, without_torn_line(read_text(path)))
 
 
 def _parse(path: Path, text: str) -> pd.DataFrame:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from src.base import InputError
+from src.base import N0, InputError
 from src.certification_log import CertificationLog, Method, Sequential, read_log
 from src.certification_summary import summary
-from src.certify_options import MULTIPLES, checked, parser
+from src.certify_options import MULTIPLES, check_plot, checked, parser
 from src.command_line import exit_status
-from src.files import only_writer, sha256
+from src.files import explained_storage_errors, only_writer, sha256
 from src.own_files import OwnData, check_model_file, load_data
 from src.progress import stage
 from src.startup import start_tensorflow
@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> None:
     if options.plot:
-        if options.model is not None:
-            raise InputError(f"{options.model}: --plot takes logs alone. See python -m src.certify --help.")
+        check_plot(options)
         _plot(options.plot, options.out or Path("certified_curves.png"))
     else:
         _certify(options)
@@ -45,7 +44,9 @@ def _main(options: argparse.Namespace) -> None:
 def _plot(paths: Sequence[Path], out: Path) -> None:
     if out.suffix != ".png":
         raise InputError(f"{out}: figures are PNG files. Name one that ends in .png.")
-    if out.exists():
+    with explained_storage_errors(out):
+        there = out.exists()
+    if there:
         raise InputError(f"{out} is there already. Name another --out, or delete it.")
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):
@@ -63,9 +64,10 @@ def _certify(options: argparse.Namespace) -> None:
     method, bounds = checked(options)
     check_model_file(options.model)
     data = load_data(options.data, bounds, options.max)
+    n0 = N0 if options.n0 is None else options.n0
     settings = {
         **method.settings(),
-        **({} if options.predict else {"n0": options.n0 or 100}),
+        **({} if options.predict else {"n0": n0}),
         "sigma": options.sigma,
         "alpha": options.alpha,
         "seed": options.seed,
@@ -75,7 +77,7 @@ def _certify(options: argparse.Namespace) -> None:
     log = CertificationLog(options.out, settings)
     log.check()
     if not (options.out.exists() and set(range(len(data.labels))) <= set(log.done())):
-        _run(options, method, data, log)
+        _run(options, method, n0, data, log)
     rows = log.load()
     rows = rows[rows["idx"] < len(data.labels)]
     radii = method.radii if isinstance(method, Sequential) else [multiple * options.sigma for multiple in MULTIPLES]
@@ -83,20 +85,22 @@ def _certify(options: argparse.Namespace) -> None:
                      *summary(rows, radii, isinstance(method, Sequential))]))
 
 
-def _run(options: argparse.Namespace, method: Method, data: OwnData, log: CertificationLog) -> None:
+def _run(options: argparse.Namespace, method: Method, n0: int, data: OwnData, log: CertificationLog) -> None:
     start_tensorflow()
 
     from src.certifying import certify_images  # here, as they import TensorFlow
     from src.own_model import load_network, smoothed
+    from src.provenance import provenance
 
-    classifier = smoothed(load_network(options.model), data, options.sigma, options.seed)
-    log.begin()
+    network = load_network(options.model)
+    classifier = smoothed(network, data, options.sigma, options.seed)
     indices = np.arange(len(data.labels))
-    with only_writer(log.sidecar, log.path, "name another --out"):
+    # Only then is it looked at what is there and missing: another run may have written since.
+    with only_writer(log.lock, log.path, "name another --out"):
+        log.begin(provenance(network))
         missing = len(np.setdiff1d(indices, log.done()))
         with stage(f"Certifying {options.model.name}", missing, "images") as advance:
-            certify_images(classifier, data.images, data.labels, indices, method, options.alpha, options.n0 or 100,
-                           log, advance)
+            certify_images(classifier, data.images, data.labels, indices, method, options.alpha, n0, log, advance)
 
 
 if __name__ == "__main__":

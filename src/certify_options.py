@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.base import Bounds, InputError
+from src.base import N0, Bounds, InputError
 from src.certification_log import Fixed, Method, Predict, Sequential
 from src.command_line import Parser, whole_number
 from src.smoothing.certification import check_alpha, log_e_value, lower_confidence_bound, prediction, probability_at
@@ -38,10 +38,10 @@ def parser() -> argparse.ArgumentParser:
     add("data", nargs="?", type=Path, metavar="DATA.npz", help="arrays `images` and `labels`")
     add("--sigma", type=float, metavar="S", help="standard deviation of the noise, in the unit of the images")
     add("--n", type=draws, default=100_000, help="draws for each image; with --sequential, at the most (%(default)s)")
-    add("--n0", type=draws, help="draws that choose the class to certify (default: 100)")
+    add("--n0", type=draws, help=f"draws that choose the class to certify (default: {N0})")
     add("--alpha", type=float, default=0.001, help="probability that an answer is wrong (default: %(default)s)")
     add("--seed", type=whole_number("seed", 0, LARGEST_SEED), default=0, help="of the noise (default: %(default)s)")
-    add("--bounds", nargs=2, type=float, metavar=("LOWER", "UPPER"), default=(0.0, 1.0),
+    add("--bounds", nargs=2, type=float, metavar=("LOWER", "UPPER"), default=[0.0, 1.0],
         help="the range of the images' values (default: 0 1)")
     add("--max", type=whole_number("number of images", 1, 2**31 - 1), metavar="COUNT",
         help="only the first COUNT images (default: all); more of them later go on in the same log")
@@ -87,6 +87,20 @@ def checked(options: argparse.Namespace) -> tuple[Method, Bounds]:
     if not _can_answer(method, sigma, alpha):
         _warn(f"with --n {options.n} and --alpha {alpha:g} every image is an abstention, even if all draws agree.")
     return method, bounds
+
+
+def check_plot(options: argparse.Namespace) -> None:
+    """Raise InputError if, beside --plot, there is more than logs and --out."""
+    if options.model is not None:
+        raise InputError(f"{options.model}: --plot takes logs alone. See python -m src.certify --help.")
+    defaults = vars(parser().parse_args([]))
+    given = [
+        f"--{name}"
+        for name, value in vars(options).items()
+        if name not in ("plot", "out") and value != defaults[name]
+    ]
+    if given:
+        raise InputError(f"{', '.join(given)}: --plot draws logs as they are. Leave out all but --out.")
 
 
 def _can_answer(method: Method, sigma: float, alpha: float) -> bool:

@@ -106,8 +106,9 @@ def only_writer(lock: Path, what: Path, way_out: str) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("ab")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"another run is writing to {what}. Wait for it to end, or {way_out}.") from error
+        with explained_storage_errors(lock):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"another run is writing to {what}. Wait for it to end, or {way_out}.") from error
         yield

@@ -96,6 +96,7 @@ def test_a_tear_anywhere_costs_only_the_torn_line(log: CertificationLog) -> None
         again.begin()
         missing = sorted({0, 1, 2, 3} - set(again.done()))
         assert missing == ([2, 3] if b"\n" not in whole[start:end] else [3])
+        assert read_log(log.path)["idx"].tolist() == list(again.done())
         again.append(block(*missing))
         assert log.path.read_bytes() == whole
 
@@ -224,6 +225,17 @@ def test_logs_are_read_without_their_last_line_end_and_with_further_columns(tmp_
     path.write_text(REFERENCE_PREDICT)
     assert read_log(path)["predict"].tolist() == [3, -1]
     assert "radius_exact" not in read_log(path)
+
+
+def test_a_reference_log_loses_only_a_torn_last_line(tmp_path: Path) -> None:
+    path, whole = tmp_path / "reference.tsv", REFERENCE.encode()
+    last = whole.rstrip().rindex(b"\n") + 1
+    for end in range(last, whole.rindex(b"\t") + 1):  # a torn time, the last field, can look whole
+        path.write_bytes(whole[:end])
+        assert read_log(path)["idx"].tolist() == [0, 20, 40]
+    path.write_bytes(whole[:last].replace(b"0:00:02", b"soon") + b"60")
+    with pytest.raises(InputError, match="time in line 3 is 'soon'"):
+        read_log(path)
 
 
 def test_an_empty_log_keeps_its_types(log: CertificationLog) -> None:

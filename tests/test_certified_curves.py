@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from src.base import InputError
-from src.certification_summary import summary
 from src.certified_curves import certified_accuracy_curves
 from src.metrics import certified_accuracy
 from src.plotting import SERIES
 
 
-def log(radii: list[float], correct: list[int] | None = None, **further: object) -> pd.DataFrame:
+def log(radii: list[float], correct: list[int] | None = None) -> pd.DataFrame:
     right = [1] * len(radii) if correct is None else correct
-    return pd.DataFrame({"correct": right, "predict": right, "radius_exact": np.array(radii, np.float64), **further})
+    return pd.DataFrame({"correct": right, "predict": right, "radius_exact": np.array(radii, np.float64)})
 
 
 def heights(figure: Figure, curve: int, radii: np.ndarray) -> np.ndarray:
@@ -76,10 +75,3 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         certified_accuracy_curves({})
     with pytest.raises(InputError, match="expected 1 to 12 logs, got 13"):
         certified_accuracy_curves({str(place): log([0.5]) for place in range(13)})
-
-
-def test_a_single_image_is_summed_up() -> None:
-    lines = summary(log([0.5], n=10), (0, 1), on_grid=False)
-    assert lines[0].startswith("1 image;")
-    assert lines[1].startswith("  certified accuracy at 0           1.0000 [")
-    assert not any("average" in line for line in lines)

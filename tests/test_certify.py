@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -19,8 +20,8 @@ from scipy import stats
 
 from src import certify
 from src.certification_log import CertificationLog, read_log
-from src.files import sha256
-from src.smoothing.certification import certified_radius
+from src.files import only_writer, sha256
+from src.smoothing.certification import certified_radius, round_down
 from tests.linear_models import labelled_images, true_radii, write_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +76,9 @@ def test_a_linear_networks_radii_are_below_the_true_ones_and_near(fixed: Path) -
 
 def test_the_settings_are_beside_the_log(files: Path, fixed: Path) -> None:
     settings = json.loads(fixed.with_name("log.tsv.json").read_text())
+    made_with = settings.pop("made_with")
+    assert made_with["versions"]["keras"] == keras.__version__
+    assert made_with["device"] in ("CPU", "GPU") and made_with["precision"] == "float32"
     assert settings == {
         "method": "fixed", "n": 1000, "n0": 100, "sigma": 0.25, "alpha": 0.0001, "seed": 0,
         "model_sha256": sha256(files / "linear.keras"), "data_sha256": sha256(files / "data.npz"),
@@ -92,11 +96,11 @@ def test_the_summary_has_intervals_and_a_complete_log_is_only_read(
     log = read_log(fixed)
     for radius in (0, 0.25, 0.5, 0.75):
         share = ((log["correct"] == 1) & (log["radius_exact"] >= radius)).mean()
-        assert f"certified accuracy at {radius:<12g}{share:.4f} [" in said
-    assert f"{(log['correct'] * log['radius_exact']).mean():.4f} [" in said
+        assert f"certified accuracy at {radius:<16g}{share:.4f} [" in said
+    assert f"{round_down((log['correct'] * log['radius_exact']).mean(), 4):.4f} [" in said
     assert "lower bound" not in said
-    assert f"abstentions                       {(log['predict'] == -1).mean():.4f} [" in said
-    assert "draws for an image, mean          1000" in said
+    assert f"abstentions                           {(log['predict'] == -1).mean():.4f} [" in said
+    assert "draws for an image, mean              1000" in said
 
 
 def test_a_network_that_emits_probabilities_gets_the_same_votes(files: Path, fixed: Path, tmp_path: Path) -> None:
@@ -140,7 +144,7 @@ def test_predict_answers_without_radii(files: Path, tmp_path: Path, capsys: pyte
     log, true = read_log(out), true_radii(labelled_images(COUNT)["images"])
     assert out.read_text().startswith("idx\tlabel\tpredict\tcorrect\ttime\tcount\tn\n")
     assert (log["predict"] != -1)[true > 0.2].all() and (log["predict"] == -1).any()
-    assert f"accuracy, abstentions as errors   {log['correct'].mean():.4f} [" in capsys.readouterr().out
+    assert f"accuracy, abstentions as errors       {log['correct'].mean():.4f} [" in capsys.readouterr().out
     assert "n0" not in json.loads(out.with_name("log.tsv.json").read_text())
 
 
@@ -201,11 +205,32 @@ def test_a_second_run_is_kept_out(
     out = tmp_path / "log.tsv"
     assert certify.main(command(files, out, *FIXED, "--max", "3")) == 0
     before = out.read_bytes()
-    with out.with_name("log.tsv.json").open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with only_writer(tmp_path / ".log.tsv.lock", out, "wait"):
         assert certify.main(command(files, out, *FIXED)) == 2
     assert "another run is writing" in capsys.readouterr().err
     assert out.read_bytes() == before
+
+
+def test_of_two_runs_that_start_together_one_begins(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "log.tsv"
+    with only_writer(tmp_path / ".log.tsv.lock", out, "wait"):
+        assert certify.main(command(files, out, *FIXED)) == 2
+        assert [path.name for path in tmp_path.iterdir()] == [".log.tsv.lock"]
+    assert "another run is writing" in capsys.readouterr().err
+
+    @contextmanager
+    def after_another_run(lock: Path, what: Path, way_out: str) -> Iterator[None]:
+        with only_writer(lock, what, way_out):
+            CertificationLog(out, {"method": "fixed", "n": 7}).begin()
+            yield
+
+    # Both looked, and saw nothing; the other was first, with other settings, and has ended.
+    monkeypatch.setattr(certify, "only_writer", after_another_run)
+    assert certify.main(command(files, out, *FIXED)) == 2
+    assert "n is 7 there and 1000 now" in capsys.readouterr().err
+    assert len(read_log(out)) == 0
 
 
 def test_plot_draws_logs_and_overwrites_nothing(

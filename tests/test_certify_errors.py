@@ -157,6 +157,9 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"options": "--sigma 0.25 --sequential --predict"}, "not allowed with argument"),
         ({"options": "--sigma 0.25 --predict --n0 5"}, "--n0 chooses the class to certify"),
         ({"options": "--sigma 0.25 --plot a.tsv"}, "--plot takes logs alone"),
+        ({"options": f"--sigma 0.25 --out {'long' * 100}.tsv"}, "File name too long"),
+        ({"options": "--sigma 0.25 --out /"}, "/ is a folder. Name a file in it."),
+        ({"options": "--sigma 0.25 --out ."}, ". is a folder. Name a file in it."),
         ({"options": "--sigma 0.25 --fast"}, "unrecognized arguments: --fast. See python -m src.certify --help"),
     ],
 )
@@ -165,7 +168,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(
 ) -> None:
     given = {**SOUND, **changes}
     arguments = [str(files / given["model"]), str(files / given["data"]), *given["options"].split()]
-    assert certify.main([*arguments, "--out", str(tmp_path / "log.tsv")]) == 2
+    assert certify.main(["--out", str(tmp_path / "log.tsv"), *arguments]) == 2
     said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith("error: ") and "Traceback" not in said
     assert message in said
@@ -238,6 +241,25 @@ def test_plot_refuses_what_it_cannot_draw(files: Path, tmp_path: Path, capsys: p
         assert not out.exists()
     assert certify.main(["--plot", str(tmp_path / "empty.tsv"), "--out", str(tmp_path / "curves.pdf")]) == 2
     assert "Name one that ends in .png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("--sigma 0.25", "--sigma"), ("--n 5", "--n"), ("--n0 5", "--n0"), ("--alpha 0.1", "--alpha"),
+        ("--seed 1", "--seed"), ("--bounds 0 255", "--bounds"), ("--max 3", "--max"), ("--radii 0 1", "--radii"),
+        ("--radii 0 1 --max 3 --sigma 2", "--sigma, --max, --radii"),
+    ],
+)  # fmt: skip
+def test_plot_refuses_options_that_it_would_ignore(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, named: str
+) -> None:
+    log, out = tmp_path / "log.tsv", tmp_path / "curves.png"
+    log.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t0.1\n")
+    assert certify.main([*options.split(), "--plot", str(log), "--out", str(out)]) == 2
+    assert f"error: {named}: --plot draws logs as they are." in capsys.readouterr().err
+    assert not out.exists()
+    assert certify.main(["--n", "100000", "--bounds", "0", "1", "--plot", str(log), "--out", str(out)]) == 0
 
 
 def test_help_plots_and_errors_need_no_tensorflow(files: Path, tmp_path: Path) -> None:

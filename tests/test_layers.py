@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("base", "files", "arrays"),
     ("datasets", "architectures", "trials", "trials_table", "records", "conditions", "metrics", "progress"),
-    ("attacks", "smoothing", "certification_log", "certification_text"),
+    ("attacks", "smoothing", "certification_log", "certification_text", "certification_sidecar", "provenance"),
     ("evaluation", "certifying", "training", "report", "plotting", "claims"),
     ("certified_curves", "certification_summary"),
     ("studies",),

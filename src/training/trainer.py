@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import keras
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 from src.base import InputError, LabeledImages, TrainingError
 from src.files import write_text
 from src.progress import stage
+from src.provenance import provenance
 from src.training.checkpoints import load_checkpoint, save_checkpoint
 from src.trials import TrialFolder
 
@@ -108,14 +108,12 @@ def train(
             _write_history(folder, history)
     # Once more, for a run that was killed between its last checkpoint and this.
     _write_history(folder, history)
-    packages = ("tensorflow", "keras", "numpy")
     folder.complete(
         network.get_weights(),
         {
             "parameters": network.count_params(),
             "seconds": round(sum(row["seconds"] for row in history), 1),
-            "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
-            "versions": {name: version(name) for name in packages},
+            **{name: fact for name, fact in provenance(network).items() if name != "precision"},
         },
     )
 

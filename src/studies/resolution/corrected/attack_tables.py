@@ -18,13 +18,14 @@ from src.studies.resolution.corrected.measurements import IDENTITY, Log, Measure
 
 ROBUST_COLUMNS = (
     *IDENTITY, "classifier", "n", "alpha", "attack", "norm", "epsilon", "epsilon_28", "epsilon_255", "steps",
-    "restarts", "m", "images", "accuracy", "low", "high", "abstention_rate", "distance_mean", "distance_median",
-    "certified_accuracy", "certified_draws", "trial",
+    "restarts", "m", "images", "accuracy", "low", "high", "abstention_rate", "wrong_answers", "distance_mean",
+    "distance_median", "certified_accuracy", "certified_draws", "trial",
 )  # fmt: skip
 
 SMOOTHED_COLUMNS = (
     *IDENTITY, "epsilon", "epsilon_28", "n", "alpha", "steps", "restarts", "m", "transfer_steps", "transfer_restarts",
-    "images", "errors", "transfer_errors", "only_smoothed", "only_transfer", "difference", "p_value", "trial",
+    "images", "errors", "wrong", "abstentions", "transfer_errors", "transfer_wrong", "transfer_abstentions",
+    "only_smoothed", "only_transfer", "difference", "p_value", "trial",
 )  # fmt: skip
 
 MINIMAL_COLUMNS = (
@@ -48,9 +49,11 @@ def _errors(rows: pd.DataFrame) -> np.ndarray:
 def robust_accuracy_table(measured: list[Measured]) -> pd.DataFrame:
     """One row for each trial, classifier and attack with a budget: accuracy, an abstention being an error.
 
+    `wrong_answers` is the share of images that got another class than their label, abstentions left out.
     `certified_accuracy` is, for the smoothed classifier within l2, the share of the row's images that are certified at
-    the attack's budget, from the log with most fixed draws that has all of these images; no attack gets below what is
-    truly certified. Distances are l2, of the perturbations.
+    the attack's budget, from the log with most fixed draws that has all of these images. A certificate allows an
+    abstention at the attacked point, so what stays above it is 1 - `wrong_answers`, and not `accuracy`; certificates
+    and predictions each err with probability alpha. Distances are l2, of the perturbations.
     """
     rows = []
     for one in measured:
@@ -69,6 +72,7 @@ def robust_accuracy_table(measured: list[Measured]) -> pd.DataFrame:
                     "low": accuracy.low,
                     "high": accuracy.high,
                     "abstention_rate": (records["prediction"] == ABSTAIN).mean(),
+                    "wrong_answers": (_errors(records) & (records["prediction"] != ABSTAIN)).mean(),
                     "distance_mean": records["distance"].mean(),
                     "distance_median": records["distance"].median(),
                     **_certified(one, condition, records),
@@ -98,8 +102,8 @@ def smoothed_attack_table(measured: list[Measured]) -> pd.DataFrame:
     """PGD on the smoothed classifier beside PGD on its network, both judged by the smoothed classifier, image by image.
 
     One row for each budget, steps, restarts and m, on the images attacked both ways at the same epsilon. `difference`
-    is the share of images that PGD on the smoothed classifier gets wrong less that of the transferred attack; p_value
-    is McNemar's, exact and two-sided.
+    is the share of errors under PGD on the smoothed classifier less that under the transferred attack; p_value is
+    McNemar's, exact and two-sided. Errors are wrong answers and abstentions.
     """
     rows = []
     for one in measured:
@@ -135,10 +139,17 @@ def _compare(records: pd.DataFrame, others: pd.DataFrame) -> dict[str, float]:
     theirs = (pairs["prediction_transfer"] != pairs["label_transfer"]).to_numpy()
     only, only_theirs = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
     apart = only + only_theirs
+    abstentions, transfer_abstentions = (
+        int((pairs[name] == ABSTAIN).sum()) for name in ("prediction", "prediction_transfer")
+    )
     return {
         "images": len(pairs),
         "errors": int(mine.sum()),
+        "wrong": int(mine.sum()) - abstentions,
+        "abstentions": abstentions,
         "transfer_errors": int(theirs.sum()),
+        "transfer_wrong": int(theirs.sum()) - transfer_abstentions,
+        "transfer_abstentions": transfer_abstentions,
         "only_smoothed": only,
         "only_transfer": only_theirs,
         "difference": (only - only_theirs) / len(pairs),

@@ -18,9 +18,10 @@ from src.studies.resolution.corrected.measurements import IDENTITY, METHOD, Log,
 BOOTSTRAP_SEED = 2023
 
 SEQUENTIAL_COLUMNS = (
-    *IDENTITY, "grid", "cap", "n", "images", "radius", "radius_28", "sequential_certified", "sequential_accuracy",
+    *IDENTITY, "grid", "cap", "n", "n0", "images", "radius", "radius_28", "sequential_certified", "sequential_accuracy",
     "sequential_low", "sequential_high", "fixed_certified", "fixed_accuracy", "fixed_low", "fixed_high",
-    "decided_otherwise", "decided_otherwise_images", "sequential_draws_mean", "fixed_draws", "share_of_draws", "trial",
+    "decided_otherwise", "decided_otherwise_images", "sequential_draws_mean", "fixed_draws", "share_of_draws",
+    "share_with_selection", "trial",
 )  # fmt: skip
 
 RECIPES_COLUMNS = (
@@ -46,14 +47,18 @@ def sequential_table(measured: list[Measured]) -> pd.DataFrame:
     """Sequential certification beside the trial's largest fixed number of draws, on the images in both logs.
 
     One row for each sequential log and radius of its grid. Certified means for the label; `decided_otherwise` counts
-    the images that one method certifies and the other does not, and names them. The draws of a sequential log decide
-    all radii of its grid together; n0 further draws are in neither number.
+    the images that one method certifies and the other does not, and names them; it is empty beyond the reach of either.
+    The methods are not independent: they share their noise, as an image's sequential draws are the first of its fixed
+    ones, and n0 equal draws choose the class. So few images decided otherwise say what fewer draws cost, and not how
+    often fresh noise would decide otherwise. The draws of a sequential log decide all radii of its grid together;
+    `share_of_draws` leaves the n0 draws out, `share_with_selection` counts them on both sides.
     """
     rows = []
     for one, sequential, fixed in _pairs(measured):
         images = common(sequential, fixed)
         mine, other = sequential.on(images), fixed.on(images)
-        draws, n = float(mine["n"].mean()), float(other["n"].mean())
+        draws, n, n0 = float(mine["n"].mean()), float(other["n"].mean()), sequential.settings["n0"]
+        reach = min(sequential.largest_radius, fixed.largest_radius)
         for radius in sequential.grid:
             certified = {"sequential": certified_radii(mine) >= radius, "fixed": certified_radii(other) >= radius}
             accuracies: dict[str, float] = {}
@@ -62,26 +67,31 @@ def sequential_table(measured: list[Measured]) -> pd.DataFrame:
                 accuracies |= {f"{name}_certified": int(hits.sum())}
                 parts = zip(("accuracy", "low", "high"), interval, strict=True)
                 accuracies |= {f"{name}_{part}": value for part, value in parts}
-            otherwise = images[certified["sequential"] != certified["fixed"]]
             rows.append(
                 {
                     **one.identity(),
                     "grid": sequential.columns()["grid"],
                     "cap": sequential.draws,
                     "n": fixed.draws,
+                    "n0": n0,
                     "images": len(images),
                     "radius": shown(radius),
                     "radius_28": shown(one.to_28(radius)),
                     **accuracies,
-                    "decided_otherwise": len(otherwise),
-                    "decided_otherwise_images": " ".join(map(str, otherwise)),
+                    **(_otherwise(images, **certified) if radius <= reach else {}),
                     "sequential_draws_mean": draws,
                     "fixed_draws": n,
                     "share_of_draws": draws / n,
+                    "share_with_selection": (draws + n0) / (n + fixed.settings["n0"]),
                     "trial": one.trial.key,
                 }
             )
     return pd.DataFrame(rows, columns=list(SEQUENTIAL_COLUMNS))
+
+
+def _otherwise(images: pd.Index, sequential: np.ndarray, fixed: np.ndarray) -> dict[str, Any]:
+    apart = images[sequential != fixed]
+    return {"decided_otherwise": len(apart), "decided_otherwise_images": " ".join(map(str, apart))}
 
 
 def _pairs(measured: list[Measured]) -> Iterator[tuple[Measured, Log, Log]]:
@@ -96,7 +106,9 @@ def recipes_table(measured: list[Measured]) -> pd.DataFrame:
     """The average certified radius (ACR) of each recipe beside Gaussian training.
 
     Networks are compared that differ in nothing but the recipe, certified in the same way; a row's difference is that
-    of the images in both logs, with a paired bootstrap interval, and "above" Gaussian training if that is above 0.
+    of the images in both logs, with a paired bootstrap interval, and "above" Gaussian training if that is above 0. This
+    is about these two trained networks and images like these: that another training seed gives another network is not
+    in the interval.
     """
     groups = defaultdict(list)
     for one in measured:

@@ -35,7 +35,7 @@ class CorrectedEvaluator:
 
     def __init__(self, network: keras.Model, sigma: float, seed: int) -> None:
         self.smoothed = SmoothedClassifier(network, sigma, seed)
-        self._network = network
+        self.network = network
         self._seed = seed
         self._base = Evaluator(network, seed)
         self._attackers: dict[Attack, Attacker] = {}
@@ -52,17 +52,17 @@ class CorrectedEvaluator:
     def _attacker(self, kind: Attack) -> Attacker:
         match kind.name:
             case "fgsm":
-                fgsm = FGSM(self._network)
+                fgsm = FGSM(self.network)
                 return lambda block, epsilon: fgsm(block.as_float(), block.labels, epsilon)
             case "deepfool":
-                deepfool = DeepFool(self._network, kind.norm)
+                deepfool = DeepFool(self.network, kind.norm)
                 return lambda block, _: deepfool(block.as_float(), block.labels).images
             case "pgd":
-                pgd = PGD(self._network, kind.norm, kind.steps, kind.restarts, self._seed)
+                pgd = PGD(self.network, kind.norm, kind.steps, kind.restarts, self._seed)
                 return lambda block, epsilon: pgd(block.as_float(), block.labels, epsilon, block.indices)
             case "smoothed-pgd":
                 attack = SmoothedPGD(
-                    self._network, self.smoothed.sigma, kind.norm, kind.steps, kind.m, kind.restarts, self._seed
+                    self.network, self.smoothed.sigma, kind.norm, kind.steps, kind.m, kind.restarts, self._seed
                 )
                 return lambda block, epsilon: attack(block.as_float(), block.labels, epsilon, block.indices)
 

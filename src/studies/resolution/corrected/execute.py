@@ -13,6 +13,7 @@ from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
 from src.evaluation import evaluate
 from src.progress import stage
+from src.provenance import provenance
 from src.studies.resolution.config import TRAIN_SPLIT
 from src.studies.resolution.corrected.conditions import conditions
 from src.studies.resolution.corrected.config import ALPHA, Training
@@ -87,7 +88,8 @@ def _certify(
             continue
         data = _test_images(job, places, mnist, count, esrgan).take(missing)
         log = job.log(places, method)
-        log.begin()
+        weights = places.trial(job.trial).facts()["weights_sha256"]
+        log.begin({**provenance(evaluator.network), "weights_sha256": weights})
         with stage(f"Certifying {job.label} ({method.name})", total=len(data), unit="images") as advance:
             certify_images(
                 evaluator.smoothed, data.as_float(), data.labels, data.indices, method, ALPHA, N0, log, advance

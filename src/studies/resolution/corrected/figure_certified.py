@@ -10,15 +10,19 @@ from matplotlib.figure import Figure
 
 from src.metrics import certified_radii
 from src.plotting import PAPER_MARK, styled
-from src.studies.resolution.corrected.certificate_tables import published_for
+from src.studies.resolution.corrected.certificate_tables import PUBLISHED_DRAWS, published_for
+from src.studies.resolution.corrected.figure_choices import (
+    entitled,
+    gaussian,
+    longest_trained,
+    main_log,
+    one_of_each,
+)
 from src.studies.resolution.corrected.figure_parts import (
     ACCURACY_LIMITS,
     bars,
     draw_curve,
-    gaussian,
     handle,
-    longest_trained,
-    main_log,
     missing_figure,
     named,
     panel_grid,
@@ -37,9 +41,10 @@ TITLE = "Certified accuracy against l2 radius, networks trained on noisy images"
 def certified_accuracy(folder: Path) -> Figure:
     """Certified accuracy against radius, of the longest trained Gaussian networks, a panel for each variant.
 
-    A line for each sigma (and seed), with its 95% score interval, from the log with a fixed number of draws that has
-    most images. Sequential certification of several radii stands as points with their intervals; diamonds are
-    published, of 100,000 draws on 10,000 images of 28x28.
+    A line for each sigma (of one seed and precision), with its 95% score interval, from the log with a fixed number of
+    draws that has most images and, of such, most draws: so a line may have fewer draws than the published points, and
+    then ends at a smaller radius. Sequential certification of several radii stands as points with their intervals, as
+    far as its cap can certify; diamonds are published, of 100,000 draws on 10,000 images of 28x28.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -48,7 +53,7 @@ def certified_accuracy(folder: Path) -> Figure:
         InputError: a file is damaged.
     """
     drawn = [one for one in gaussian(load_measurements(folder)) if main_log(one) is not None]
-    drawn = longest_trained(drawn)
+    drawn = one_of_each(longest_trained(drawn))
     if not drawn:
         return missing_figure(TITLE, "certificates of a network with the Gaussian recipe")
     names = variants_of(drawn)
@@ -59,17 +64,22 @@ def certified_accuracy(folder: Path) -> Figure:
             axes.set_ylabel("certified accuracy (share of images)")
         if place + 3 >= len(names):
             axes.set_xlabel("l2 radius, pixels in [0, 1]")
-    figure.suptitle(TITLE)
+    figure.suptitle(entitled(TITLE, drawn))
     sigmas = sorted({one.sigma for one in drawn})
     handles = [handle(f"σ = {sigma:g}", **{**sigma_style(sigma), "marker": ""}) for sigma in sigmas]
     if any(_sequential(one) for one in drawn):
-        handles.append(
-            handle("sequential, draws as needed", color="black", marker="o", markersize=3, linestyle="none")
-        )
+        handles.append(handle("sequential, draws as needed", color="black", marker="o", markersize=3, linestyle="none"))
     if any(published_for(one) for one in drawn):
         handles.append(handle("published, in the colour of its σ (n = 100,000)", **PAPER_MARK))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), title="Shaded: 95% interval")
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), title=_note(drawn))
     return figure
+
+
+def _note(drawn: list[Measured]) -> str:
+    note = "Shaded: 95% interval. A line falls to 0 where its n draws certify no more."
+    logs = [log for one in drawn if published_for(one) and (log := main_log(one)) is not None]
+    fewer = several(log.draws for log in logs if log.draws < PUBLISHED_DRAWS)
+    return f"{note}\nn = {fewer} certifies less than the published n = {PUBLISHED_DRAWS:,}." if fewer else note
 
 
 def _panel(axes: Axes, drawn: list[Measured]) -> None:
@@ -78,7 +88,7 @@ def _panel(axes: Axes, drawn: list[Measured]) -> None:
         style = sigma_style(one.sigma)
         draw_curve(axes, certified_radii(log.rows), log.largest_radius, float, True, label=f"{one.sigma:g}", **style)
         for sequential in _sequential(one):
-            radii = np.array(sequential.grid)
+            radii = np.array([radius for radius in sequential.grid if radius <= sequential.largest_radius])
             points = shares(certified_radii(sequential.rows), radii)
             axes.errorbar(
                 radii, points[0], bars(points), fmt=style["marker"], color=style["color"], markersize=3, linewidth=0.9,
@@ -95,5 +105,5 @@ def _panel(axes: Axes, drawn: list[Measured]) -> None:
 
 
 def _sequential(one: Measured) -> list[Log]:
-    """Those of several radii; a single radius would be a single point."""
-    return [log for log in one.logs if len(log.grid) > 1]
+    """Those of several radii (a single one would be a single point), where the cap certifies any."""
+    return [log for log in one.logs if len(log.grid) > 1 and log.largest_radius >= log.grid[0]]

@@ -76,5 +76,6 @@ def _row(axes: Axes, place: int, one: Measured, log: Log) -> None:
 def _name(one: Measured, log: Log) -> str:
     trial = one.trial
     network = f"{trial.variant}, {trial.recipe}, σ = {one.sigma:g}" + (f", seed {trial.seed}" if trial.seed else "")
+    network += "" if trial.precision == "float32" else f", {trial.precision}"
     radii = ", ".join(f"{radius:g}" for radius in log.grid)
     return f"{network}\n{'radii' if len(log.grid) > 1 else 'radius'} {radii}; {len(log.rows):,} images"

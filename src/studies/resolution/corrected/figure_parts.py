@@ -14,7 +14,7 @@ from src.metrics import wilson_interval
 from src.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, SERIES, SKY, VERMILION, WIDTH
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.config import SIGMAS
-from src.studies.resolution.corrected.measurements import Log, Measured
+from src.studies.resolution.corrected.measurements import Measured
 
 POINTS = 400
 """Radii at which a curve is drawn."""
@@ -38,8 +38,10 @@ ACCURACY_LIMITS = (-0.02, 1.04)
 
 
 def sigma_style(sigma: float) -> dict[str, Any]:
-    """Colour, marker and line style of a noise, the same in every figure."""
-    place = SIGMAS.index(sigma) if sigma in SIGMAS else 0
+    """Colour, marker and line style of a noise, the same in every figure; grey for one that is not of the study."""
+    if sigma not in SIGMAS:
+        return {"color": GREY, "marker": "x", "linestyle": "-"}
+    place = SIGMAS.index(sigma)
     colour, marker = SERIES[place]
     return {"color": colour, "marker": marker, "linestyle": DASHES[place]}
 
@@ -59,26 +61,6 @@ def variants_of(measured: Iterable[Measured]) -> list[str]:
     """The networks among these, in the study's order."""
     there = {one.trial.variant for one in measured}
     return [variant.name for variant in VARIANTS if variant.name in there]
-
-
-def gaussian(measured: Iterable[Measured]) -> list[Measured]:
-    """Those trained on noisy images with plain cross-entropy."""
-    return [one for one in measured if one.trial.recipe == "gaussian"]
-
-
-def longest_trained(measured: Iterable[Measured]) -> list[Measured]:
-    """Of each variant, those trained on most images in total."""
-    found = list(measured)
-    most: dict[str, int] = {}
-    for one in found:
-        most[one.trial.variant] = max(most.get(one.trial.variant, 0), one.effort)
-    return [one for one in found if one.effort == most[one.trial.variant]]
-
-
-def main_log(one: Measured) -> Log | None:
-    """The log with a fixed number of draws that has most images and, of such, most draws."""
-    fixed = [log for log in one.logs if log.is_fixed]
-    return max(fixed, key=lambda log: (len(log.rows), log.draws), default=None)
 
 
 def shares(certified: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -129,7 +111,8 @@ def panel_grid(count: int, columns: int, height: float, extra: float, **shared: 
     for place, axes in enumerate(panels[:count]):
         axes.grid()
         # A panel with none below it has the axis' numbers.
-        axes.tick_params(labelbottom=True) if place + columns >= count else None
+        if place + columns >= count:
+            axes.tick_params(labelbottom=True)
     return figure, panels[:count]
 
 

@@ -13,7 +13,7 @@ from src.plotting import BLUE, GREY, PAPER_MARK, styled
 from src.studies.resolution.config import NORMAL
 from src.studies.resolution.corrected.certificate_tables import published
 from src.studies.resolution.corrected.comparison_tables import recipes_table
-from src.studies.resolution.corrected.figure_parts import handle, missing_figure, named, panel_grid
+from src.studies.resolution.corrected.figure_parts import handle, missing_figure, named, panel_grid, several
 from src.studies.resolution.corrected.measurements import METHOD, RECIPES, load_measurements
 
 TITLE = "Average certified radius (ACR) by training recipe"
@@ -26,10 +26,11 @@ SEED_STEP = 0.16
 
 @styled
 def recipes(folder: Path) -> Figure:
-    """ACR of each recipe with its 95% interval, a panel for each variant, sigma, schedule and way of certifying.
+    """ACR of each recipe with its 95% interval, a panel for each variant, sigma, schedule, precision and certification.
 
-    At the right stands the difference to Gaussian training on the same images with its paired interval (of the first
-    seed). Published values are of 100,000 draws on 10,000 images, so only their order can be compared.
+    Seeds are points below each other. At the right stands the difference to Gaussian training on the same images with
+    its paired interval (of the first seed), which is about these two networks and not about other seeds. Published
+    values are of 100,000 draws on 10,000 images, so only their order can be compared.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -46,7 +47,8 @@ def recipes(folder: Path) -> Figure:
     for axes, (key, rows) in zip(panels, groups, strict=True):
         _panel(axes, key, rows)
     figure.suptitle(TITLE)
-    handles = [handle("ours, with its 95% interval", color=BLUE, marker="o", linestyle="-")]
+    seeds = "; seeds below each other" if table["seed"].nunique() > 1 else ""
+    handles = [handle(f"ours, with its 95% interval{seeds}", color=BLUE, marker="o", linestyle="-")]
     if ((table["variant"] == NORMAL.name) & table["sigma"].isin([sigma for _, sigma in published()])).any():
         handles.append(handle("published, n = 100,000, 10,000 images: not comparable exactly", **PAPER_MARK))
     note = "At the right: difference to gaussian on the same images, with its paired 95% interval"
@@ -74,11 +76,10 @@ def _panel(axes: Axes, key: Hashable, rows: pd.DataFrame) -> None:
     axes.set_yticks(range(len(there)), there)
     axes.set_ylim(len(there) - 0.5, -0.5)
     draws = f"n = {group['draws']:,}" if group["method"] == "fixed" else f"at most {group['draws']:,} draws"
-    images = " or ".join(f"{count:,}" for count in sorted(set(rows["images"])))
-    axes.set_title(
-        f"{named(group['variant'])}, σ = {group['sigma']:g}\n{group['schedule']} training; {draws}; {images} images",
-        fontsize=7.5,
-    )
+    images = several(rows["images"])
+    precision = "" if group["precision"] == "float32" else f", {group['precision']}"
+    network = f"{named(group['variant'])}, σ = {group['sigma']:g}{precision}"
+    axes.set_title(f"{network}\n{group['schedule']} training; {draws}; {images} images", fontsize=7.5)
     bound = "" if group["method"] == "fixed" else ", lower bound"
     axes.set_xlabel(f"ACR (l2{bound}), pixels in [0, 1]")
     axes.margins(x=0.12)

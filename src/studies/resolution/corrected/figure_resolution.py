@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from src.metrics import certified_radii
 from src.plotting import WIDTH, styled
 from src.studies.resolution.corrected.comparison_tables import common
+from src.studies.resolution.corrected.figure_choices import entitled, gaussian, one_of_each, same_draws
 from src.studies.resolution.corrected.figure_parts import (
     ACCURACY_LIMITS,
     DASHES,
@@ -22,7 +23,6 @@ from src.studies.resolution.corrected.figure_parts import (
     VARIANT_STYLE,
     bars,
     draw_curve,
-    gaussian,
     handle,
     missing_figure,
     remark,
@@ -48,7 +48,8 @@ def certified_by_resolution(folder: Path) -> Figure:
     """Certified accuracy against the radius times 28/side, so that equal radii are equally large in the picture.
 
     In each panel all lines are of the same images and of the same number of draws. Networks trained equally long, in
-    the schedule that most variants have, are drawn full; the others thin and dashed.
+    the schedule that most variants have, are drawn full; the others thin and dashed. Of several seeds or precisions
+    one is drawn.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -56,7 +57,7 @@ def certified_by_resolution(folder: Path) -> Figure:
     Raises:
         InputError: a file is damaged.
     """
-    measured = gaussian(load_measurements(folder))
+    measured = one_of_each(one for one in gaussian(load_measurements(folder)) if one.logs)
     chosen = [_comparable([one for one in measured if belongs(one)]) for _, belongs in PANELS]
     if not any(chosen):
         return missing_figure(TITLE, "certificates of networks with the Gaussian recipe and σ of 0.25 or 0.5")
@@ -75,7 +76,7 @@ def certified_by_resolution(folder: Path) -> Figure:
         alignment="left",
         labelspacing=0.35,
     )
-    figure.suptitle(TITLE)
+    figure.suptitle(entitled(TITLE, (one for logs in chosen for one, _ in logs)))
     return figure
 
 
@@ -86,15 +87,9 @@ def _legend_place(one: Line2D) -> tuple[bool, int]:
 
 
 def _comparable(measured: list[Measured]) -> list[tuple[Measured, Log]]:
-    """One log of each trial, all with the number of draws that most trials have (of several, on most images)."""
-    fixed = [(one, log) for one in measured for log in one.logs if log.is_fixed]
-    if not fixed:
-        return []
-    by_draws: dict[int, list[tuple[Measured, Log]]] = {}
-    for one, log in fixed:
-        by_draws.setdefault(log.draws, []).append((one, log))
-    found = max(by_draws.values(), key=lambda logs: (len(logs), len(common(*(log for _, log in logs)))))
-    return found if len(common(*(log for _, log in found))) else []
+    """Logs of equal draws, if they have an image in common."""
+    found = same_draws(measured)
+    return found if found and len(common(*(log for _, log in found))) else []
 
 
 def _main_schedule(measured: list[Measured]) -> str:

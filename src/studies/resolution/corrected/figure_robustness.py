@@ -13,12 +13,11 @@ from src.metrics import certified_radii
 from src.plotting import WIDTH, styled
 from src.studies.resolution.config import FULL_SCALE
 from src.studies.resolution.corrected.attack_tables import certified_log, robust_accuracy_table
+from src.studies.resolution.corrected.figure_choices import entitled, gaussian, longest_trained, one_of_each
 from src.studies.resolution.corrected.figure_parts import (
     ACCURACY_LIMITS,
     draw_curve,
-    gaussian,
     handle,
-    longest_trained,
     missing_figure,
     named,
     remark,
@@ -40,13 +39,18 @@ COLUMNS = (
 )
 
 
+NOT_WRONG: dict[str, Any] = {"linestyle": "-.", "linewidth": 0.8, "marker": "x", "markersize": 4}
+
+
 @styled
 def robustness(folder: Path) -> Figure:
     """Accuracy against an attack's budget: FGSM, PGD on the network, PGD on the smoothed classifier.
 
-    A line for each sigma: the smoothed classifier full, with its 95% interval, the network dashed and open. The dotted
-    line is the certified accuracy of the same images, which no l2 attack on the smoothed classifier can get below.
-    Abstentions are errors. An attack's steps and draws are those at which most budgets were tried.
+    A line for each sigma (of one seed and precision): the smoothed classifier full, with its 95% interval, the network
+    dashed and open. In these abstentions are errors. The dotted line is the certified accuracy of the same images. A
+    certificate rules out wrong answers and not abstentions, so what no l2 attack gets below it is the thin line with
+    crosses: the share of images that are not answered wrongly. An attack's steps and draws are those at which most
+    budgets were tried.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -55,7 +59,7 @@ def robustness(folder: Path) -> Figure:
         InputError: a file is damaged.
     """
     attacked = [one for one in gaussian(load_measurements(folder)) if len(one.records)]
-    drawn = _most_thorough(longest_trained(attacked))
+    drawn = _most_thorough(one_of_each(longest_trained(attacked)))
     if not drawn:
         return missing_figure(TITLE, "attacks on a network with the Gaussian recipe")
     names = variants_of(drawn)
@@ -73,14 +77,15 @@ def robustness(folder: Path) -> Figure:
         schedule = next(one.schedule for one in drawn if one.trial.variant == name)
         counts = several(rows["images"])
         grid[place][0].set_ylabel(f"{named(name)} ({schedule})\naccuracy (share of {counts} images)")
-    figure.suptitle(TITLE)
+    figure.suptitle(entitled(TITLE, drawn))
     handles = [handle(f"σ = {sigma:g}", **_line(sigma)) for sigma in sorted(set(table["sigma"]))]
     handles += [
-        handle("smoothed classifier (shaded: 95% interval)", color="black", marker="o", markersize=3),
         handle("network", color="black", linestyle="--", marker="o", markersize=5, markerfacecolor="none"),
-        handle("certified (smoothed classifier)", color="black", linestyle=":"),
+        handle("smoothed classifier (shaded: 95%)", color="black", marker="o", markersize=3),
+        handle("smoothed, right or abstained", color="black", **NOT_WRONG),
+        handle("certified (may abstain)", color="black", linestyle=":"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -116,10 +121,13 @@ def _panel(axes: Axes, rows: pd.DataFrame, attack: str) -> None:
             continue
         axes.plot(x, points["accuracy"], label=f"smoothed {sigma:g}", **_line(sigma))
         axes.fill_between(x, points["low"], points["high"], color=_line(sigma)["color"], alpha=0.13, linewidth=0)
+        if attack == "smoothed-pgd":
+            style = _line(sigma) | NOT_WRONG | {"label": f"right or abstained {sigma:g}"}
+            axes.plot(x, 1 - points["wrong_answers"], **style)
 
 
 def _certified(axes: Axes, drawn: list[Measured]) -> None:
-    """What no attack gets below: curves of the images that were attacked."""
+    """What "right or abstained" can't get below: curves of the images that were attacked."""
     for one in drawn:
         images = pd.Index(one.records.loc[one.records["attack"] == "smoothed-pgd", "image"].unique())
         log = certified_log(one, images)

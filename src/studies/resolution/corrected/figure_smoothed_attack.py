@@ -61,9 +61,10 @@ def smoothed_attack(folder: Path) -> Figure:
     for place, rows in enumerate(swept[:LINES]):
         colour, marker = SERIES[place]
         first = rows.iloc[0]
+        precision = "" if first["precision"] == "float32" else f"{first['precision']}, "
         handles.append(
             handle(
-                f"{first['variant']}, {first['recipe']}, σ = {first['sigma']:g}, seed {first['seed']}, "
+                f"{first['variant']}, {first['recipe']}, σ = {first['sigma']:g}, seed {first['seed']}, {precision}"
                 f"l2 ε = {first['epsilon']:g}, {first['images']} images",
                 color=colour, marker=marker,
             )

@@ -12,13 +12,11 @@ from matplotlib.figure import Figure
 from src.plotting import WIDTH, plain_ticks, styled
 from src.studies.resolution.corrected.attack_tables import robust_accuracy_table
 from src.studies.resolution.corrected.certificate_tables import acr
+from src.studies.resolution.corrected.figure_choices import entitled, gaussian, longest_trained, one_of_each, same_draws
 from src.studies.resolution.corrected.figure_parts import (
     VARIANT_STYLE,
     bars,
-    gaussian,
     handle,
-    longest_trained,
-    main_log,
     missing_figure,
     remark,
     several,
@@ -34,7 +32,8 @@ def trade_off(folder: Path) -> Figure:
     """Accuracy on clean images and average certified radius (ACR, on the scale of 28x28) against sigma.
 
     At the left the smoothed classifier full (an abstention is an error), with 95% intervals, and the network dashed and
-    open, from the records; at the right the certificates. The longest trained networks of each variant.
+    open, from the records; at the right the certificates, all of one number of draws. The longest trained networks of
+    each variant, of one seed and precision.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -42,7 +41,8 @@ def trade_off(folder: Path) -> Figure:
     Raises:
         InputError: a file is damaged.
     """
-    drawn = [one for one in longest_trained(gaussian(load_measurements(folder))) if one.logs or len(one.records)]
+    found = [one for one in gaussian(load_measurements(folder)) if one.logs or len(one.records)]
+    drawn = one_of_each(longest_trained(found))
     if not drawn:
         return missing_figure(TITLE, "certificates and predictions of a network with the Gaussian recipe")
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
@@ -52,7 +52,7 @@ def trade_off(folder: Path) -> Figure:
     for axes in (left, right):
         axes.grid()
         axes.set_xlabel("noise σ, pixels in [0, 1] (log scale)")
-    figure.suptitle(TITLE)
+    figure.suptitle(entitled(TITLE, drawn))
     handles = []
     for name in variants_of(drawn):
         schedule = next(one.schedule for one in drawn if one.trial.variant == name)
@@ -83,7 +83,7 @@ def _accuracy(axes: Axes, table: pd.DataFrame) -> None:
     if clean.empty:
         remark(axes, "not measured yet")
         return
-    for (variant, classifier, *_), rows, x in _lines(clean, ["variant", "classifier", "seed", "precision"]):
+    for (variant, classifier), rows, x in _lines(clean, ["variant", "classifier"]):
         style = dict(VARIANT_STYLE[variant])
         if classifier == "network":
             style |= {"linestyle": "--", "markerfacecolor": "none", "markersize": 5.5, "linewidth": 0.8}
@@ -98,7 +98,7 @@ def _accuracy(axes: Axes, table: pd.DataFrame) -> None:
 
 def _radius(axes: Axes, measured: list[Measured]) -> None:
     axes.set_ylabel("ACR · 28/side (l2), pixels in [0, 1]")
-    logs = [(one, log) for one in measured if (log := main_log(one)) is not None]
+    logs = same_draws(measured)
     if not logs:
         remark(axes, "not measured yet")
         return
@@ -107,11 +107,11 @@ def _radius(axes: Axes, measured: list[Measured]) -> None:
         estimate, low, high = (one.to_28(value) for value in acr(log.rows))
         rows.append({**one.identity(), "acr": estimate, "low": low, "high": high})
     table = pd.DataFrame(rows)
-    for (variant, *_), line, x in _lines(table, ["variant", "seed", "precision"]):
+    for (variant,), line, x in _lines(table, ["variant"]):
         ends = np.nan_to_num(bars(line[["acr", "low", "high"]].to_numpy().T))
         axes.errorbar(x, line["acr"], ends, elinewidth=0.7, label=f"ACR {variant}", **VARIANT_STYLE[variant])
-    images, draws = several(len(log.rows) for _, log in logs), several(log.draws for _, log in logs)
-    axes.set_title(f"Certified radius: {images} test images, n = {draws}", fontsize=8)
+    images = several(len(log.rows) for _, log in logs)
+    axes.set_title(f"Certified radius: {images} test images, n = {logs[0][1].draws:,}", fontsize=8)
     axes.set_ylim(bottom=0)
     _sigmas(axes, table["sigma"])
 

@@ -14,7 +14,7 @@ import pandas as pd
 from src.base import InputError
 from src.certification_log import CertificationLog, Fixed
 from src.records import Records
-from src.smoothing.certification import certified_radius, round_down
+from src.smoothing.certification import certified_radius, log_e_value, probability_at, round_down
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.conditions import COLUMNS, KEY
 from src.studies.resolution.corrected.config import CORRECTED, PROFILES
@@ -74,9 +74,12 @@ class Log:
 
     @property
     def largest_radius(self) -> float:
-        """The largest that a certificate can have; 0 where no number of votes is enough."""
-        best = certified_radius(self.draws, self.draws, self.settings["alpha"], self.settings["sigma"])
-        return max(self.grid) if self.grid else max(0.0, float(best))
+        """The largest that a certificate can have, all draws being hits; 0 where there is none."""
+        draws, alpha, sigma = self.draws, self.settings["alpha"], self.settings["sigma"]
+        if self.is_fixed:
+            return max(0.0, float(certified_radius(draws, draws, alpha, sigma)))
+        best = [r for r in self.grid if log_e_value(draws, draws, probability_at(r, sigma)) >= -math.log(alpha)]
+        return max(best, default=0.0)
 
     def columns(self) -> dict[str, str | int]:
         """What a table says of the method."""
@@ -127,15 +130,14 @@ class Measured:
 
     def identity(self) -> dict[str, str | int | float]:
         """The columns of IDENTITY."""
-        trial = self.trial
+        trial, training = self.trial, self.trial.training
         return {
             "variant": trial.variant,
-            "resized_by": trial.training["resized_by"],
+            "resized_by": training["resized_by"],
             "side": self.side,
             "recipe": trial.recipe,
             "schedule": self.schedule,
-            "train_images": trial.training["train_images"],
-            "epochs": trial.training["epochs"],
+            **{name: training[name] for name in ("train_images", "epochs")},
             "seed": trial.seed,
             "precision": trial.precision,
             "sigma": self.sigma,
@@ -153,15 +155,13 @@ def load_measurements(folder: Path) -> list[Measured]:
         InputError: a file is damaged, or a trial is not of this protocol.
     """
     trials = [trial for trial, _ in load_trials(folder / "trials.csv").values()]
-    variants = [variant.name for variant in VARIANTS]
+    variants, found = [variant.name for variant in VARIANTS], []
     for trial in trials:
         if trial.protocol != CORRECTED or trial.variant not in variants or trial.recipe not in RECIPES:
             raise InputError(
                 f"{folder / 'trials.csv'} lists {trial.key}, which this version does not know under protocol "
                 f"{CORRECTED}. Name another --results, or take the version that wrote it."
             )
-    found = []
-    for trial in trials:
         records = Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load()
         found.append(Measured(trial, tuple(_logs(folder / "certificates", trial)), records))
 

@@ -44,7 +44,7 @@ class TestRobustAccuracy:
     def test_an_abstention_is_an_error(self, tmp_path: Path) -> None:
         attacked = records(Condition(PGD, 100), [RIGHT, RIGHT, ABSTAIN, WRONG], distances=[0.1, 0.2, 0.3, 0.8])
         row = self.rows(tmp_path, attacked).iloc[0]
-        assert row[["accuracy", "abstention_rate", "images"]].tolist() == [0.5, 0.25, 4]
+        assert row[["accuracy", "abstention_rate", "wrong_answers", "images"]].tolist() == [0.5, 0.25, 0.25, 4]
         assert row[["low", "high"]].tolist() == pytest.approx(wilson(2, 4), abs=1e-5)
         assert row[["distance_mean", "distance_median"]].tolist() == pytest.approx([0.35, 0.25])
         assert row[["classifier", "n", "alpha", "attack", "norm", "steps", "restarts", "m"]].tolist() == [
@@ -94,9 +94,10 @@ class TestSmoothedAttack:
     def test_counts_image_by_image(self, tmp_path: Path) -> None:
         # Images 2 to 9 are attacked both ways; five errors are the first's alone, one the second's, one both's.
         first = records(Condition(SMOOTHED, 100), [WRONG] * 2 + [WRONG] * 4 + [ABSTAIN] * 2 + [RIGHT] * 2)
-        second = records(Condition(PGD, 100), [WRONG] + [RIGHT] * 5 + [WRONG, RIGHT] + [WRONG] * 3, first=2)
+        second = records(Condition(PGD, 100), [ABSTAIN] + [RIGHT] * 5 + [WRONG, RIGHT] + [WRONG] * 3, first=2)
         row = self.rows(tmp_path, first, second).iloc[0]
         assert row[["images", "errors", "transfer_errors"]].tolist() == [8, 6, 2]
+        assert row[["wrong", "abstentions", "transfer_wrong", "transfer_abstentions"]].tolist() == [4, 2, 1, 1]
         assert row[["only_smoothed", "only_transfer"]].tolist() == [5, 1]
         assert row["difference"] == 0.5
         # 5 : 1 are apart: twice (1 + 6) / 2^6.

@@ -1,4 +1,4 @@
-"""The figures from made-up measurements: what they show is what was measured, and text fits. 20 seconds of a core."""
+"""The figures from made-up measurements: what they show is what was measured, and text fits. Some minutes of a core."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from src.base import ABSTAIN
 from src.certification_log import Fixed, Sequential
 from src.metrics import certified_radii
 from src.studies.resolution.config import CONTROL_SMALL, DOWNSCALED, NORMAL, VARIANTS, Variant
@@ -164,6 +165,21 @@ class TestCertifiedAccuracy:
             name = "full training: 48,000" if variant in (DOWNSCALED, NORMAL) else "reduced training: 4,000"
             assert name in panel(figure, f"{variant.name},").get_title()
 
+    def test_fewer_draws_than_published_are_said(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.6] * 4))
+        said = "n = 1,000 certifies less than the published n = 100,000."
+        assert said in certified_accuracy(list_trial(one, tmp_path)).legends[0].get_title().get_text()
+        write_log(one, tmp_path, Fixed(100_000), log_rows([0.6] * 4, 100_000))
+        assert said not in certified_accuracy(list_trial(one, tmp_path)).legends[0].get_title().get_text()
+
+    def test_a_grid_is_drawn_as_far_as_its_cap_certifies(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.6] * 4))
+        write_log(one, tmp_path, Sequential((0.25, 0.5, 0.75), 1_000), log_rows([0.5] * 4))
+        drawn = lines(certified_accuracy(list_trial(one, tmp_path)).axes[0])
+        assert points(drawn["sequential 0.25"]) == [(0.25, 1), (0.5, 1)]
+
 
 class TestByResolution:
     @pytest.fixture
@@ -219,8 +235,20 @@ class TestOthers:
         records = measured.records.query("attack == 'smoothed-pgd' and epsilon == 0.5 and m == 16 and steps == 20")
         right = (records["label"] == records["prediction"]).mean()
         assert dict(points(attacked["smoothed 0.25"]))[0.5] == pytest.approx(right)
+        wrong = ((records["label"] != records["prediction"]) & (records["prediction"] != ABSTAIN)).mean()
+        assert dict(points(attacked["right or abstained 0.25"]))[0.5] == pytest.approx(1 - wrong)
+        assert not any(name.startswith("right or") for name in (*fgsm, *pgd))
         certified = certified_radii(measured.logs[0].rows)
         assert points(attacked["certified 0.25"])[0] == (0, (certified >= 0).mean())
+
+    def test_trade_off_is_of_one_number_of_draws(self, tmp_path: Path) -> None:
+        for sigma, n, count in ((0.25, 1_000, 4), (0.5, 1_000, 4), (0.5, 9_000, 6), (0.125, 9_000, 2)):
+            one = job(NORMAL, Gaussian(sigma), FULL)
+            write_log(one, tmp_path, Fixed(n), log_rows([0.1] * count, n))
+            list_trial(one, tmp_path)
+        axes = panel(trade_off(folder_of(one, tmp_path)), "Certified radius")
+        assert axes.get_title() == "Certified radius: 4 test images, n = 1,000"
+        assert [x for x, _ in points(lines(axes)["ACR Normal"])] == [0.25, 0.5]
 
     def test_draws_marks_the_mean(self, tmp_path: Path) -> None:
         one = job(NORMAL, Gaussian(0.25), FULL)

@@ -50,7 +50,7 @@ class TestFolder:
 
     def test_every_column_that_is_computed_is_written(self, tmp_path: Path) -> None:
         """A column of the header that no row fills would be a misspelt one."""
-        folder = make_folder(tmp_path, corrected_jobs("paper", [0], "float32", None, [NORMAL]), images=12)
+        folder = make_folder(tmp_path, corrected_jobs("paper", [0], "float32", None, [NORMAL]), images=100)
         write_tables(folder)
         for name in TABLES:
             rows = pd.read_csv(folder / name)

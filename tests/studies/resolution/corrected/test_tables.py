@@ -15,6 +15,7 @@ from src.certification_log import Fixed, Sequential
 from src.studies.resolution.config import CONTROL, DOWNSCALED, NORMAL
 from src.studies.resolution.corrected.certificate_tables import published
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Schedule
+from src.studies.resolution.corrected.measurements import load_measurements
 from src.studies.resolution.corrected.plan import CorrectedJob
 from src.studies.resolution.corrected.tables import write_tables
 from src.training.recipes import Consistency, Gaussian, SmoothAdv, Stability
@@ -72,23 +73,46 @@ class TestCertifiedAccuracy:
         # Of ten certificates, each wrong with probability 0.001, two or more are with 4.5e-5, one or more with 0.01.
         assert rows.loc[[0, 0.25, 0.9375], "high_probability"].tolist() == pytest.approx([0.7, 0.5, 0.0])
 
-    def test_published_and_floor(self, rows: pd.DataFrame) -> None:
+    def test_published_and_floor(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(100_000), log_rows([0.953] * 97 + [None] * 3, 100_000))
+        rows = table(one, tmp_path, "certified_accuracy.csv").set_index("radius")
         compared = rows[rows["published"].notna()]
         assert compared["published"].to_dict() == {0: 0.992, 0.25: 0.985, 0.5: 0.967, 0.75: 0.931}
-        assert compared["published_minus_ours"].tolist() == pytest.approx([0.192, 0.385, 0.567, 0.731])
-        floors = [p - 0.02 - Z * math.sqrt(p * (1 - p) / 10) for p in (0.992, 0.985, 0.967, 0.931)]
+        assert compared["published_minus_ours"].tolist() == pytest.approx([0.022, 0.015, -0.003, -0.039])
+        floors = [p - 0.02 - Z * math.sqrt(p * (1 - p) / 100) for p in (0.992, 0.985, 0.967, 0.931)]
         assert compared["floor"].tolist() == pytest.approx(floors, abs=1e-6)
-        assert compared["at_or_above_floor"].tolist() == ["no"] * 4
+        assert compared["at_or_above_floor"].tolist() == ["yes"] * 4
         assert rows.drop(index=compared.index)["at_or_above_floor"].isna().all()
 
-    def test_at_the_floor_is_enough_and_out_of_reach_is_not_compared(self, tmp_path: Path) -> None:
+    def test_below_the_floor(self, tmp_path: Path) -> None:
+        # At 0.75 the floor of a hundred images is 0.8613, at 0.5 it is 0.912.
         one = job(NORMAL, Gaussian(0.25), FULL)
-        # At 0.985 the floor of ten images is 0.8897; with 1,000 draws 0.616 can be certified, not 0.75.
-        write_log(one, tmp_path, Fixed(1_000), log_rows([0.6] * 9 + [0.1]))
+        rows = log_rows([0.8] * 87 + [0.1] * 13, 100_000)
+        write_log(one, tmp_path, Sequential((0.5, 0.75), 100_000), rows)
+        verdicts = table(one, tmp_path, "certified_accuracy.csv").set_index("radius")["at_or_above_floor"]
+        assert verdicts.to_dict() == {0.5: "no", 0.75: "yes"}
+
+    @pytest.mark.parametrize(
+        ("schedule", "method", "images"),
+        [(FULL, Fixed(1_000), 100), (FULL, Fixed(100_000), 99), (COMPARISON, Fixed(100_000), 100),
+         (FULL, Sequential((0.0, 0.25), 50_000), 100)],
+    )  # fmt: skip
+    def test_no_verdict_without_the_published_draws_images_and_schedule(
+        self, schedule: Schedule, method: Fixed | Sequential, images: int, tmp_path: Path
+    ) -> None:
+        one = job(NORMAL, Gaussian(0.25), schedule)
+        write_log(one, tmp_path, method, log_rows([0.25] * images, 1_000))
         rows = table(one, tmp_path, "certified_accuracy.csv").set_index("radius")
-        assert rows["at_or_above_floor"].dropna().to_dict() == {0: "yes", 0.25: "yes", 0.5: "yes"}
-        assert rows.index[-1] == 0.75 and rows.loc[0.75, "published"] == 0.931
-        assert rows.loc[0.75, ["floor", "published_minus_ours", "at_or_above_floor"]].isna().all()
+        assert rows.loc[[0, 0.25], "published"].tolist() == [0.992, 0.985]
+        assert rows[["floor", "published_minus_ours", "at_or_above_floor"]].isna().all(axis=None)
+
+    def test_out_of_reach_is_not_compared(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        # 100,000 hits certify 3.81 sigma by a fixed number, and sequentially less than that: not 4 sigma.
+        write_log(one, tmp_path, Sequential((0.75, 1.0), 100_000), log_rows([0.75] * 100))
+        (measured,) = load_measurements(list_trial(one, tmp_path))
+        assert measured.logs[0].largest_radius == 0.75
 
     @pytest.mark.parametrize(("variant", "factor"), [(DOWNSCALED, 2), (CONTROL, 0.5)])
     def test_distances_in_the_picture(self, variant: object, factor: float, tmp_path: Path) -> None:
@@ -189,6 +213,27 @@ class TestSequential:
         assert rows.loc[0.25, ["fixed_low", "fixed_high"]].tolist() == pytest.approx(wilson(3, 4), abs=1e-5)
         assert rows.loc[0.5, ["sequential_low", "sequential_high"]].tolist() == pytest.approx(wilson(1, 4), abs=1e-5)
         assert rows["radius_28"].tolist() == [0.5, 1.0]
+
+    def test_draws_that_choose_the_class_count_on_both_sides(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(1_000), log_rows([0.5] * 4))
+        write_log(one, tmp_path, Sequential((0.25,), 5_000), log_rows([0.25] * 4, 200))
+        row = table(one, tmp_path, "sequential.csv").iloc[0]
+        assert row["n0"] == 100 and row["share_of_draws"] == 0.2
+        assert row["share_with_selection"] == pytest.approx(300 / 1100, abs=1e-6)
+
+    @pytest.mark.parametrize(("n", "cap", "decided"), [(1_000, 100_000, [2, math.nan]), (100_000, 300, [2, math.nan]),
+                                                       (100_000, 100_000, [2, 0])])  # fmt: skip
+    def test_radii_beyond_the_reach_of_either_are_not_decided(
+        self, n: int, cap: int, decided: list[float], tmp_path: Path
+    ) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        # 1,000 draws certify 0.616, and with a cap of 300 draws the e-value certifies 0.25 and not 0.75.
+        write_log(one, tmp_path, Fixed(n), log_rows([0.5, 0.5, 0.1], n))
+        write_log(one, tmp_path, Sequential((0.25, 0.75), cap), log_rows([None, 0.25, 0.25], 200))
+        rows = table(one, tmp_path, "sequential.csv")
+        np.testing.assert_array_equal(rows["decided_otherwise"], decided)
+        assert rows["decided_otherwise_images"].isna().tolist() == [False, True]
 
     def test_without_a_common_image_there_is_no_row(self, tmp_path: Path) -> None:
         one = job(NORMAL, Gaussian(0.25), FULL)

@@ -1,0 +1,76 @@
+"""The settings of a certification log, as JSON beside it: read, and compared with those of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from src.base import InputError
+
+MADE_WITH = "made_with"
+"""The key of what made the log but does not shape its rows: package versions, device, precision; not compared."""
+
+WEIGHTS = "weights_sha256"
+"""Of what made the log, this alone is compared: two trainings with the same settings have different rows."""
+
+
+def read_text(path: Path) -> str:
+    """A text file; bytes that are no UTF-8 become U+FFFD, which no parser takes.
+
+    Raises:
+        InputError: it is not there, a folder, or can't be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}.") from error
+
+
+def format_settings(settings: Mapping[str, Any], made_with: Mapping[str, Any] | None) -> str:
+    """What a new log's settings file holds."""
+    facts = {} if made_with is None else {MADE_WITH: dict(made_with)}
+    return json.dumps({**settings, **facts}, indent=2, sort_keys=True) + "\n"
+
+
+def check_settings(
+    sidecar: Path, settings: Mapping[str, Any], made_with: Mapping[str, Any] | None, what: Path, way_out: str
+) -> None:
+    """Compare the settings that are there with a run's.
+
+    Args:
+        sidecar: the file, which exists.
+        settings: JSON values that shape the rows.
+        made_with: of it, only the hash of the weights is compared, and that only where both have it.
+        what: the log, for messages.
+        way_out: what a message ends in.
+
+    Raises:
+        InputError: they differ, or the file can't be read or is something else.
+    """
+    text = read_text(sidecar)
+    try:
+        there = dict(json.loads(text))
+        made_there = dict(there.pop(MADE_WITH, {}))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{sidecar} is no file of settings ({error}). {way_out}") from error
+    now = {name: value for name, value in settings.items() if name != MADE_WITH}
+    names = sorted(there.keys() | now.keys())
+    differing = [name for name in names if (name in there, there.get(name)) != (name in now, now.get(name))]
+    if differing:
+        changes = "; ".join(_change(name, there, now) for name in differing)
+        raise InputError(f"{what} was made with other settings: {changes}. {way_out}")
+    made_now = made_with or {}
+    if WEIGHTS in made_there and WEIGHTS in made_now and made_there[WEIGHTS] != made_now[WEIGHTS]:
+        change = _change(WEIGHTS, made_there, made_now)
+        raise InputError(f"{what} was made by another training: {change}. {way_out}")
+
+
+def _change(name: str, there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    return f"{name} is {_shown(there, name)} there and {_shown(now, name)} now"
+
+
+def _shown(settings: Mapping[str, Any], name: str) -> str:
+    text = json.dumps(settings[name]) if name in settings else "not stated"
+    return text if len(text) <= 40 else f"{text[:16]}..."
