@@ -23,9 +23,10 @@ import tensorflow as tf  # noqa: E402
 from benchmarks.timing import Task, Times, alternate  # noqa: E402
 from src.architectures.cnn import CNNConfig, build_cnn  # noqa: E402
 from src.base import InputError, Precision  # noqa: E402
-from src.smoothing.classifier import SmoothedClassifier, _votes_and_softmax  # noqa: E402
+from src.smoothing.classifier import SmoothedClassifier  # noqa: E402
 from src.smoothing.monte_carlo import rows_that_fit  # noqa: E402
 from src.smoothing.noise import DRAW_BLOCK, Stream, noise_blocks  # noqa: E402
+from src.smoothing.votes import votes_and_softmax  # noqa: E402
 
 SIGMA = 0.25
 CHUNKS = 4
@@ -61,7 +62,7 @@ def chunk_tasks(side: int, precision: Precision) -> dict[str, Task]:
     def add(noise: tf.Tensor) -> tf.Tensor:
         return 0.5 + SIGMA * noise
 
-    statistic = tf.function(_votes_and_softmax)
+    statistic = tf.function(votes_and_softmax)
 
     @tf.function
     def sums(values: tf.Tensor) -> tf.Tensor:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from src.base import ABSTAIN, N0, InputError
 from src.smoothing.certification import certified_radius, check_alpha, prediction
@@ -24,40 +22,7 @@ from src.smoothing.checks import (
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
 from src.smoothing.sequential import SequentialTest, next_look
-
-
-class Votes(NamedTuple):
-    """What n noisy copies of each image said.
-
-    Attributes:
-        counts: (batch, classes) int64, draws whose largest logit was the class; rows sum to n.
-        probabilities: (batch, classes) float32, softmax averaged over the draws.
-    """
-
-    counts: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def prediction(self) -> np.ndarray:
-        """(batch,) int64, the class with most votes; the lowest such class at a tie."""
-        return self.counts.argmax(axis=1)
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """Around each image, the smoothed classifier's answer and the l2 ball in which it can't change.
-
-    Attributes:
-        prediction: (batch,) int64, the class, or ABSTAIN.
-        radius: (batch,) float64, in the unit of sigma; 0 at an abstention.
-        count: (batch,) int64, votes for the class to certify.
-        n: (batch,) int64, draws that the votes are of.
-    """
-
-    prediction: np.ndarray
-    radius: np.ndarray
-    count: np.ndarray
-    n: np.ndarray
+from src.smoothing.votes import Certificates, Votes, votes_and_probabilities, votes_and_softmax
 
 
 class SmoothedClassifier:
@@ -88,7 +53,7 @@ class SmoothedClassifier:
         self.seed = seed
         self.input_shape: tuple[int, ...] = tuple(network.input_shape[1:])
         self.classes: int = network.output_shape[-1]
-        self._sums = MonteCarlo(network, _votes_and_softmax if outputs == "logits" else _votes_and_probabilities)
+        self._sums = MonteCarlo(network, votes_and_softmax if outputs == "logits" else votes_and_probabilities)
 
     def with_sigma(self, sigma: float) -> SmoothedClassifier:
         """The same network smoothed with another sigma, without compiling anew.
@@ -210,19 +175,3 @@ class SmoothedClassifier:
 
     def _select(self, images: np.ndarray, n0: int, indices: np.ndarray | None) -> np.ndarray:
         return self.vote(images, check_draws("n0", n0), indices, Stream.SELECTION).prediction
-
-
-def _votes_and_softmax(logits: tf.Tensor) -> tf.Tensor:
-    """(rows, classes) logits -> (rows, 2 * classes) float32: the vote, one-hot, beside the softmax."""
-    logits = tf.cast(logits, tf.float32)
-    return tf.concat([_votes(logits), tf.nn.softmax(logits)], axis=-1)
-
-
-def _votes_and_probabilities(probabilities: tf.Tensor) -> tf.Tensor:
-    """The same for a network that ends in a softmax."""
-    probabilities = tf.cast(probabilities, tf.float32)
-    return tf.concat([_votes(probabilities), probabilities], axis=-1)
-
-
-def _votes(outputs: tf.Tensor) -> tf.Tensor:
-    return tf.one_hot(tf.argmax(outputs, axis=-1), outputs.shape[-1])

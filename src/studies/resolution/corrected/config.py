@@ -174,10 +174,10 @@ def _paper() -> Iterable[Work]:
 
 def _quick() -> Iterable[Work]:
     brief = Schedule("quick", 4_000, 4)
-    both = ((Fixed(1_000), 50), (Sequential((0.0, 0.25, 0.5), 10_000), 50))
     attacks = Attacks(images=20, n=100, thorough=True, sweep=True)
-    yield from _gaussian(brief, (DOWNSCALED,), (0.125, 0.25), both, attacks)
-    yield Work(Training(NORMAL, Gaussian(0.25), brief), both)
+    for variant, sigma, attacked in ((DOWNSCALED, 0.125, attacks), (DOWNSCALED, 0.25, attacks), (NORMAL, 0.25, None)):
+        both = ((Fixed(1_000), 50), (Sequential((0.0, sigma, 2 * sigma), 10_000), 50))
+        yield Work(Training(variant, Gaussian(sigma), brief), both, attacked)
     yield Work(Training(DOWNSCALED, Consistency(0.25, weight=10.0), brief), ((Fixed(1_000), 50),))
 
 
