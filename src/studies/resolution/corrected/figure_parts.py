@@ -132,8 +132,11 @@ def remark(axes: Axes, text: str) -> None:
 
 
 def several(values: Iterable[int]) -> str:
-    """Numbers with thousands separators, e.g. "100 or 1,000"."""
-    return " or ".join(f"{value:,}" for value in sorted(set(values)))
+    """Numbers with thousands separators: "100 or 1,000", and "30 to 500" for more than two."""
+    ordered = sorted(set(values))
+    if len(ordered) > 2:
+        return f"{ordered[0]:,} to {ordered[-1]:,}"
+    return " or ".join(f"{value:,}" for value in ordered)
 
 
 def unique(handles: Sequence[Line2D]) -> list[Line2D]:
