@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from scipy import special
 
 from src.attacks.fgsm import FGSM
 from src.base import LabeledImages
@@ -65,8 +66,11 @@ class Evaluator:
         """
         if smoothing is None:
             logits = self.logits(images)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy()
-            return logits.argmax(axis=1), losses
+            # In NumPy and float64: TensorFlow rounds what is left over by a processor's vectors otherwise, so that an
+            # image's loss would depend on its place in the batch.
+            wide = logits.astype(np.float64)
+            losses = special.logsumexp(wide, axis=1) - wide[np.arange(len(labels)), labels]
+            return logits.argmax(axis=1), losses.astype(np.float32)
         votes = self._smoothed.with_sigma(smoothing.sigma).vote(images, smoothing.n, indices)
         likelihoods = votes.probabilities[np.arange(len(labels)), labels].astype(np.float64)
         return votes.prediction, -np.log(np.clip(likelihoods, 1e-7, 1 - 1e-7))

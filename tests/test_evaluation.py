@@ -64,6 +64,12 @@ class Spied(Evaluator):
         self.classified.clear()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _deterministic_kernels() -> None:
+    """As in every run of the command line; some of these kernels round by an element's place in the batch."""
+    tf.config.experimental.enable_op_determinism()
+
+
 @pytest.fixture(scope="module")
 def compiled() -> Spied:
     return Spied(small_cnn(), SEED)
