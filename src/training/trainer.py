@@ -41,17 +41,35 @@ class TrainingConfig:
         epochs: passes through the training images.
         batch_size: images a step.
         annealed: whether the learning rate falls to zero along half a cosine (Loshchilov and Hutter 2017).
+        warmup_epochs: through which an annealed rate first rises, linearly from zero.
+
+    Raises:
+        InputError: there is no epoch left to anneal in, or a warm-up without annealing.
     """
 
     epochs: int = 10
     batch_size: int = 32
     annealed: bool = False
+    warmup_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.warmup_epochs and not (self.annealed and 0 < self.warmup_epochs < self.epochs):
+            raise InputError(
+                f"warmup_epochs: expected 0, or with annealed=True a number from 1 to {self.epochs - 1} (of "
+                f"{self.epochs} epochs), got {self.warmup_epochs}."
+            )
 
     def optimizer(self, images: int) -> keras.optimizers.Adam:
         """Adam for a training on so many images."""
         if not self.annealed:
             return keras.optimizers.Adam()
-        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.001, self.epochs * self.steps(images)))
+        warmup = self.warmup_epochs * self.steps(images)
+        falling = self.epochs * self.steps(images) - warmup
+        if warmup == 0:
+            return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.001, falling))
+        return keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(0.0, falling, warmup_target=0.001, warmup_steps=warmup)
+        )
 
     def steps(self, images: int) -> int:
         """How many steps an epoch of so many images has."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
 from src.architectures.cnn import CNNConfig, build_cnn
-from src.base import LabeledImages
+from src.base import InputError, LabeledImages
 from src.training import trainer
 from src.training.losses import loss_of
 from src.training.recipes import Gaussian, Recipe, SmoothAdv
@@ -142,6 +142,24 @@ def test_the_annealed_rate_falls_from_the_default_to_zero_along_half_a_cosine() 
     assert cosine(20, 40) == pytest.approx(0.0005)
     optimizer.iterations.assign(40)
     assert float(optimizer.learning_rate) == pytest.approx(0.0, abs=1e-10)
+
+
+def test_through_the_warm_up_the_rate_rises_in_a_straight_line_then_falls_as_the_cosine() -> None:
+    optimizer = TrainingConfig(epochs=5, batch_size=10, annealed=True, warmup_epochs=1).optimizer(95)
+    for step in (0, 1, 5, 9):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(0.001 * step / 10, rel=1e-5)
+    for step in (10, 11, 30, 49):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(cosine(step - 10, 40), rel=1e-4)
+    optimizer.iterations.assign(50)
+    assert float(optimizer.learning_rate) == pytest.approx(0.0, abs=1e-10)
+
+
+@pytest.mark.parametrize(("epochs", "annealed", "warmup"), [(3, True, 3), (3, True, -1), (3, False, 1), (1, True, 1)])
+def test_a_warm_up_needs_annealing_and_epochs_to_fall_in(epochs: int, annealed: bool, warmup: int) -> None:
+    with pytest.raises(InputError, match=f"warmup_epochs: .* got {warmup}"):
+        TrainingConfig(epochs, annealed=annealed, warmup_epochs=warmup)
 
 
 @pytest.mark.parametrize(("images", "steps"), [(1, 1), (7, 1), (8, 1), (9, 2), (36, STEPS), (40, 5)])

@@ -75,7 +75,9 @@ def train_network(
     """
     network = build(trial)
     settings = trial.training
-    config = TrainingConfig(settings["epochs"], settings["batch_size"], settings.get("annealed", False))
+    config = TrainingConfig(
+        settings["epochs"], settings["batch_size"], settings.get("annealed", False), settings.get("warmup_epochs", 0)
+    )
     train(network, images, loss, config, trial.seed, folder, f"Training {trial.variant} ({trial.protocol})")
     return network
 

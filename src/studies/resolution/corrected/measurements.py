@@ -34,9 +34,9 @@ MNIST_SIDE = 28
 """On the scale of 28x28 pixels an l2 distance in s x s is its 28/s: each pixel's width counts s/28 times there."""
 
 SCHEDULES = {
-    (work.training.schedule.train_images, work.training.schedule.epochs): work.training.schedule.name
+    (schedule.train_images, schedule.epochs, schedule.warmup_epochs): schedule.name
     for profile in PROFILES
-    for work in profile.work
+    for schedule in {work.training.schedule for work in profile.work}
 }
 
 RECIPES = ("gaussian", "stability", "consistency", "smoothadv", "macer")
@@ -117,7 +117,9 @@ class Measured:
     @property
     def schedule(self) -> str:
         """The name of how long it was trained, or "other"."""
-        return SCHEDULES.get((self.trial.training["train_images"], self.trial.training["epochs"]), "other")
+        settings = self.trial.training
+        key = (settings["train_images"], settings["epochs"], settings.get("warmup_epochs", 0))
+        return SCHEDULES.get(key, "other")
 
     @property
     def effort(self) -> int:

@@ -47,6 +47,8 @@ def corrected_trial(
         "annealed": True,
         "recipe": asdict(training.recipe),
     }
+    if training.schedule.warmup_epochs:
+        settings["warmup_epochs"] = training.schedule.warmup_epochs
     if resolution.method == "esrgan":
         settings["esrgan"] = handle_identity(esrgan)
     recipe = type(training.recipe).__name__.lower()

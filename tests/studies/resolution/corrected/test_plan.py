@@ -64,6 +64,10 @@ class TestTrials:
         }  # fmt: skip
         assert trial.key.startswith("corrected-normal-consistency-seed3-")
 
+    def test_a_trial_says_that_its_rate_rises_first(self) -> None:
+        trial = corrected_trial(Training(NORMAL, Gaussian(0.5), REDUCED), 1, 0, "float32", None)
+        assert trial.training["warmup_epochs"] == 1
+
     def test_whatever_differs_makes_another_trial(self) -> None:
         one = Training(NORMAL, Gaussian(0.25), FULL)
         others = [
