@@ -8,6 +8,7 @@ with lie beside it as JSON, so that what does not belong together is never mixed
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import pandas as pd
 
-from src.base import InputError
-from src.certification_sidecar import check_settings, format_settings, read_text
+from src.base import ABSTAIN, InputError
+from src.certification_sidecar import check_settings, format_settings, read_text, sidecar_of
 from src.certification_text import format_rows, parse_rows, without_torn_line
 from src.files import explained_storage_errors, write_text
+from src.smoothing.certification import certified_radius, log_e_value, probability_at
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n", "radius_exact")
 """Of a log of certificates; `radius` is rounded down to three decimals, `radius_exact` is the whole float64."""
@@ -42,6 +44,10 @@ class Fixed:
         """As JSON values."""
         return {"method": self.name, "n": self.n}
 
+    def largest_radius(self, alpha: float, sigma: float) -> float:
+        """The largest that a certificate can have, every draw being a hit; ABSTAIN where none can."""
+        return float(certified_radius(self.n, self.n, alpha, sigma))
+
 
 @dataclass(frozen=True)
 class Sequential:
@@ -59,6 +65,12 @@ class Sequential:
     def settings(self) -> dict[str, Any]:
         """As JSON values."""
         return {"method": self.name, "radii": list(self.radii), "cap": self.cap}
+
+    def largest_radius(self, alpha: float, sigma: float) -> float:
+        """The largest of the grid that the cap can certify, every draw being a hit; ABSTAIN where there is none."""
+        evidence = [log_e_value(self.cap, self.cap, probability_at(radius, sigma)) for radius in self.radii]
+        within = [radius for radius, e in zip(self.radii, evidence, strict=True) if e >= math.log(1 / alpha)]
+        return max(within, default=float(ABSTAIN))
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ class CertificationLog:
         if not path.name:  # "/" and "."
             raise InputError(_IS_FOLDER.format(path))
         self.path = path
-        self.sidecar = path.with_name(path.name + ".json")
+        self.sidecar = sidecar_of(path)
         self.lock = path.with_name(f".{path.name}.lock")
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         self._columns = PREDICT_COLUMNS if self._settings.get("method") == Predict.name else COLUMNS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,18 @@ MADE_WITH = "made_with"
 
 WEIGHTS = "weights_sha256"
 """Of what made the log, this alone is compared: two trainings with the same settings have different rows."""
+
+
+FILES = {"model_sha256": "another model (or the same saved another time)", "data_sha256": "other images or labels"}
+"""Settings that are hashes of files, with what another hash means."""
+
+UNSTATED = frozenset({"bounds"})
+"""Settings that logs made earlier do not state; they go on with whatever is stated now."""
+
+
+def sidecar_of(log: Path) -> Path:
+    """Where a log's settings are."""
+    return log.with_name(log.name + ".json")
 
 
 def read_text(path: Path) -> str:
@@ -34,6 +46,20 @@ def format_settings(settings: Mapping[str, Any], made_with: Mapping[str, Any] | 
     return json.dumps({**settings, **facts}, indent=2, sort_keys=True) + "\n"
 
 
+def read_settings(sidecar: Path, way_out: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that are there, and what made the log (empty where that is not recorded).
+
+    Raises:
+        InputError: the file can't be read or is something else; the message ends in `way_out`.
+    """
+    text = read_text(sidecar)
+    try:
+        there = dict(json.loads(text))
+        return there, dict(there.pop(MADE_WITH, {}))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{sidecar} is no file of settings ({error}). {way_out}") from error
+
+
 def check_settings(
     sidecar: Path, settings: Mapping[str, Any], made_with: Mapping[str, Any] | None, what: Path, way_out: str
 ) -> None:
@@ -49,22 +75,24 @@ def check_settings(
     Raises:
         InputError: they differ, or the file can't be read or is something else.
     """
-    text = read_text(sidecar)
-    try:
-        there = dict(json.loads(text))
-        made_there = dict(there.pop(MADE_WITH, {}))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{sidecar} is no file of settings ({error}). {way_out}") from error
+    there, made_there = read_settings(sidecar, way_out)
     now = {name: value for name, value in settings.items() if name != MADE_WITH}
-    names = sorted(there.keys() | now.keys())
+    names = sorted((there.keys() | now.keys()) - (UNSTATED - there.keys()))
     differing = [name for name in names if (name in there, there.get(name)) != (name in now, now.get(name))]
     if differing:
-        changes = "; ".join(_change(name, there, now) for name in differing)
-        raise InputError(f"{what} was made with other settings: {changes}. {way_out}")
+        raise InputError(f"{what} was made with {_changes(differing, there, now)}. {way_out}")
     made_now = made_with or {}
     if WEIGHTS in made_there and WEIGHTS in made_now and made_there[WEIGHTS] != made_now[WEIGHTS]:
         change = _change(WEIGHTS, made_there, made_now)
         raise InputError(f"{what} was made by another training: {change}. {way_out}")
+
+
+def _changes(names: Sequence[str], there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What of these differs: first the files, which their hashes alone would not tell the reader."""
+    files = [name for name in FILES if name in names and name in there and name in now]
+    parts = [f"{FILES[name]} ({_change(name, there, now)})" for name in files]
+    changes = "; ".join(_change(name, there, now) for name in names if name not in files)
+    return ", and with ".join([*parts, *([f"other settings: {changes}"] if changes else [])])
 
 
 def _change(name: str, there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -73,4 +101,4 @@ def _change(name: str, there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _shown(settings: Mapping[str, Any], name: str) -> str:
     text = json.dumps(settings[name]) if name in settings else "not stated"
-    return text if len(text) <= 40 else f"{text[:16]}..."
+    return f'{text[:16]}..."' if name.endswith("_sha256") and len(text) > 40 else text

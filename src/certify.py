@@ -15,9 +15,9 @@ import numpy as np
 
 from src.base import N0, InputError
 from src.certification_log import CertificationLog, Method, Sequential, read_log
-from src.certification_summary import summary
+from src.certification_summary import Certification, read_certification, summary
 from src.certify_options import MULTIPLES, check_plot, checked, parser
-from src.command_line import exit_status
+from src.command_line import exit_status, warn
 from src.files import explained_storage_errors, only_writer, sha256
 from src.own_files import OwnData, check_model_file, load_data
 from src.progress import stage
@@ -51,7 +51,7 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
-    logs = {name: read_log(path) for name, path in zip(names, paths, strict=True)}
+    logs = {name: (read_log(path), read_certification(path)) for name, path in zip(names, paths, strict=True)}
 
     from src.certified_curves import certified_accuracy_curves  # here, as matplotlib takes a while
     from src.plotting import save
@@ -64,6 +64,8 @@ def _certify(options: argparse.Namespace) -> None:
     method, bounds = checked(options)
     check_model_file(options.model)
     data = load_data(options.data, bounds, options.max)
+    if options.max is not None and len(data.labels) < options.max:
+        warn(f"--max {options.max}, but {options.data} has only {len(data.labels)} images.")
     n0 = N0 if options.n0 is None else options.n0
     settings = {
         **method.settings(),
@@ -71,6 +73,7 @@ def _certify(options: argparse.Namespace) -> None:
         "sigma": options.sigma,
         "alpha": options.alpha,
         "seed": options.seed,
+        "bounds": [bounds.lower, bounds.upper],
         "model_sha256": sha256(options.model),
         "data_sha256": sha256(options.data),
     }
@@ -82,7 +85,7 @@ def _certify(options: argparse.Namespace) -> None:
     rows = rows[rows["idx"] < len(data.labels)]
     radii = method.radii if isinstance(method, Sequential) else [multiple * options.sigma for multiple in MULTIPLES]
     print("\n".join([f"{options.out}: sigma {options.sigma:g}, {method.name}, alpha {options.alpha:g}",
-                     *summary(rows, radii, isinstance(method, Sequential))]))
+                     *summary(rows, radii, Certification(method, options.sigma, options.alpha, bounds))]))
 
 
 def _run(options: argparse.Namespace, method: Method, n0: int, data: OwnData, log: CertificationLog) -> None:

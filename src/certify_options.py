@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from src.base import N0, Bounds, InputError
 from src.certification_log import Fixed, Method, Predict, Sequential
-from src.command_line import Parser, whole_number
-from src.smoothing.certification import check_alpha, log_e_value, lower_confidence_bound, prediction, probability_at
+from src.command_line import Parser, warn, whole_number
+from src.smoothing.certification import check_alpha, prediction
 from src.smoothing.sequential import check_radii
 
 MULTIPLES = (0, 1, 2, 3)
@@ -81,11 +80,11 @@ def checked(options: argparse.Namespace) -> tuple[Method, Bounds]:
         check_radii(method.radii, sigma)
     width = bounds.upper - bounds.lower
     if sigma < FAINT * width:
-        _warn(f"--sigma {sigma:g} is {sigma / width:.2%} of the images' range {bounds.lower:g} to {bounds.upper:g}: "
-              "such noise changes next to nothing."
-              + (f" If it was meant for images in [0, 1], give {sigma * width:g}." if width > 1 else ""))
+        warn(f"--sigma {sigma:g} is {sigma / width:.2%} of the images' range {bounds.lower:g} to {bounds.upper:g}: "
+             "such noise changes next to nothing."
+             + (f" If it was meant for images in [0, 1], give {sigma * width:g}." if width > 1 else ""))
     if not _can_answer(method, sigma, alpha):
-        _warn(f"with --n {options.n} and --alpha {alpha:g} every image is an abstention, even if all draws agree.")
+        warn(f"with --n {options.n} and --alpha {alpha:g} every image is an abstention, even if all draws agree.")
     return method, bounds
 
 
@@ -105,12 +104,6 @@ def check_plot(options: argparse.Namespace) -> None:
 
 def _can_answer(method: Method, sigma: float, alpha: float) -> bool:
     """Whether an image on whose class all draws agree gets an answer."""
-    if isinstance(method, Fixed):
-        return bool(lower_confidence_bound(method.n, method.n, alpha) >= 0.5)
     if isinstance(method, Predict):
         return bool(prediction(np.array([[method.n, 0]]), alpha)[0] == 0)
-    return bool(log_e_value(method.cap, method.cap, probability_at(method.radii[0], sigma)) >= -math.log(alpha))
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
+    return method.largest_radius(alpha, sigma) >= 0

@@ -1,8 +1,9 @@
-"""What the command lines share: how errors and interruptions end, and whole numbers as options."""
+"""What the command lines share: how errors and interruptions end, warnings, and whole numbers as options."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ from src.base import InputError, StorageError, TrainingError
 
 INTERRUPTED = 130
 """The shell's exit status for Ctrl-C."""
+
+BROKEN_PIPE = 141
+"""The shell's exit status where whoever reads the output has stopped, as `head` does."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,18 +39,29 @@ def whole_number(what: str, least: int, most: int) -> Callable[[str], int]:
     return parsed
 
 
+def warn(text: str) -> None:
+    """Say what is allowed but unlikely to be meant."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
 def exit_status(work: Callable[[], object]) -> int:
     """Do the work of a command line.
 
     Returns:
-        The exit status: 0; 2 for a message about input, files or training; 130 when interrupted.
+        The exit status: 0; 2 for a message about input, files or training; 130 when interrupted; 141 where nobody
+        reads the output any more.
     """
     try:
         work()
+        sys.stdout.flush()
     except (InputError, StorageError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to go on from here.", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Else Python fails once more as it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     return 0

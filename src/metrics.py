@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,26 @@ def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> Interva
     return Interval(mean, mean - half, mean + half)
 
 
+def welch_interval(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The difference of two means, first minus second, with Welch's interval (1947); (-inf, inf) from one value each.
+
+    Raises:
+        InputError: a sample is empty.
+    """
+    if not len(first) or not len(second):
+        raise InputError(f"difference of means: expected values of both, got {len(first)} and {len(second)}.")
+    difference = float(np.mean(first) - np.mean(second))
+    if min(len(first), len(second)) < 2:
+        return Interval(difference, -math.inf, math.inf)
+    shares = [float(np.var(one, ddof=1)) / len(one) for one in (first, second)]
+    if sum(shares) == 0:
+        return Interval(difference, difference, difference)
+    weights = (share**2 / (len(one) - 1) for share, one in zip(shares, (first, second), strict=True))
+    freedom = sum(shares) ** 2 / sum(weights)
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(sum(shares))
+    return Interval(difference, difference - half, difference + half)
+
+
 def certified_accuracy(log: pd.DataFrame, radius: float, confidence: float = CONFIDENCE) -> Interval:
     """The share of images that are certified for their label at `radius` or more, with its score interval.
 
@@ -88,12 +109,14 @@ def certified_accuracy(log: pd.DataFrame, radius: float, confidence: float = CON
 def average_certified_radius(log: pd.DataFrame, confidence: float = CONFIDENCE) -> Interval:
     """ACR: the mean over all images of the certified radius, 0 where the answer is wrong (Zhai et al. 2020).
 
-    Of a grid of radii it is a lower bound, as each image's radius is.
+    Of a grid of radii it is a lower bound, as each image's radius is. Its Student t interval is cut at 0, as no radius
+    is negative.
 
     Raises:
         InputError: the log has fewer than two images.
     """
-    return mean_interval(np.maximum(certified_radii(log), 0.0), confidence)
+    mean, low, high = mean_interval(np.maximum(certified_radii(log), 0.0), confidence)
+    return Interval(mean, max(0.0, low), high)
 
 
 def high_probability_certified_accuracy(log: pd.DataFrame, radius: float, alpha: float, rho: float) -> float:
@@ -127,9 +150,38 @@ def paired_bootstrap(differences: np.ndarray, seed: int, confidence: float = CON
         InputError: fewer than two pairs, or a difference that is not finite.
     """
     mean = mean_interval(differences).estimate
-    generator = np.random.default_rng(seed)
-    # In portions: an array of all resamples would be large.
-    means = [differences[generator.integers(0, len(differences), (100, len(differences)))].mean(axis=1)
-             for _ in range(RESAMPLES // 100)]
-    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
+    means = _resampled_means(differences, len(differences), np.random.default_rng(seed))
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(mean, float(low), float(high))
+
+
+def bootstrap_against_published(
+    values: np.ndarray, published: float, published_count: int, seed: int, confidence: float = CONFIDENCE
+) -> Interval:
+    """A mean minus a published mean of which no spread is known, with its bootstrap percentile interval.
+
+    The published one is taken to be of a sample as spread out as ours: each resample draws both.
+
+    Args:
+        values: (measured,).
+        published: the mean.
+        published_count: what it is the mean of.
+        seed: of the resampling.
+        confidence: of the interval.
+
+    Raises:
+        InputError: fewer than two values, one that is not finite, or nothing published.
+    """
+    if published_count < 1:
+        raise InputError(f"published_count: expected at least one value, got {published_count}.")
+    mean = mean_interval(values).estimate
+    generator = np.random.default_rng(seed)
+    changes = _resampled_means(values, len(values), generator) - _resampled_means(values, published_count, generator)
+    low, high = np.quantile(changes, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(mean - published, mean - published + float(low), mean - published + float(high))
+
+
+def _resampled_means(values: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    # In portions: an array of all resamples would be large.
+    portions = (generator.integers(0, len(values), (100, count)) for _ in range(RESAMPLES // 100))
+    return np.concatenate([values[portion].mean(axis=1) for portion in portions])

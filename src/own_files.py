@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from src.base import Bounds, InputError, StorageError
 
 USED_RANGE = 0.01
 """Images that use less of the stated range have another scale: [0, 1] is 1/255 of [0, 255]."""
+
+PIXEL_RANGE = 255
+"""Of images as files hold them."""
 
 ROUNDING = 1e-5
 """Share of the range by which resizing or float32 may miss its ends."""
@@ -89,13 +93,32 @@ def _check_values(images: np.ndarray, bounds: Bounds) -> None:
     if low < bounds.lower - ROUNDING * width or high > bounds.upper + ROUNDING * width:
         raise InputError(
             f"images: their values go from {low:g} to {high:g}, which is outside {stated}. "
-            "State the range that they have, e.g. --bounds 0 255; sigma is in the same unit."
+            f"{_range_hint(images, low, high)}; sigma is in the same unit."
         )
     if high - low < USED_RANGE * width:
         raise InputError(
             f"images: their values go from {low:g} to {high:g}, which is almost nothing of {stated}. "
             "State the range that they have, e.g. --bounds 0 1; sigma is in the same unit."
         )
+
+
+def _range_hint(images: np.ndarray, low: float, high: float) -> str:
+    """How to state the range of images that have another than was stated."""
+    if low >= 0 and high <= PIXEL_RANGE and high - low >= USED_RANGE * PIXEL_RANGE:
+        return f"State the range that they have, e.g. --bounds 0 {PIXEL_RANGE}"
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 2) if high > low else 1.0
+    ends = (math.floor(low / step) * step, math.ceil(high / step) * step)
+    own = "--bounds " + " ".join(np.format_float_positional(round(end, 12), trim="-") for end in ends)
+    if low < 0 and not _whole(images):
+        return (
+            "If they were normalised by mean and standard deviation, make that a layer of the model "
+            f"(keras.layers.Normalization) and give images in [0, 1]; or state their own range, {own}"
+        )
+    return f"State the range that they have, e.g. {own}"
+
+
+def _whole(images: np.ndarray) -> bool:
+    return images.dtype.kind in "iu" or bool((images == np.round(images)).all())
 
 
 def check_model_file(path: Path) -> None:

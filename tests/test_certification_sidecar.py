@@ -112,3 +112,49 @@ def test_a_place_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="A file stands where a folder is needed"):
         begin(tmp_path / "file")
+
+
+HASHES = {"model_sha256": "aa" * 32, "data_sha256": "bb" * 32}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"model_sha256": "cc" * 32},
+            "was made with another model (or the same saved another time) "
+            '(model_sha256 is "aaaaaaaaaaaaaaa..." there and "ccccccccccccccc..." now). Name another',
+        ),
+        ({"data_sha256": "cc" * 32}, 'was made with other images or labels (data_sha256 is "bbbbbbbbbbbbbbb..." there'),
+        ({"data_sha256": "cc" * 32, "sigma": 0.5}, "now), and with other settings: sigma is 0.25 there and 0.5 now. N"),
+    ],
+)
+def test_another_model_or_data_is_told_as_that(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    begin(tmp_path, **HASHES)
+    with pytest.raises(InputError) as caught:
+        begin(tmp_path, **{**HASHES, **changes})
+    assert message in str(caught.value)
+
+
+def test_both_values_of_a_long_setting_are_shown(tmp_path: Path) -> None:
+    radii = [place / 8 for place in range(20)]
+    begin(tmp_path, radii=radii)
+    with pytest.raises(InputError) as caught:
+        begin(tmp_path, radii=[*radii, 3.0])
+    assert f"radii is {radii} there and {[*radii, 3.0]} now" in str(caught.value)
+
+
+def test_a_log_that_does_not_state_its_bounds_goes_on_as_it_is(tmp_path: Path) -> None:
+    log = begin(tmp_path)
+    written = log.sidecar.read_bytes()
+    for bounds in ([0.0, 1.0], [0.0, 255.0]):
+        begin(tmp_path, bounds=bounds).check()
+    assert log.sidecar.read_bytes() == written
+
+
+def test_bounds_that_are_stated_are_compared(tmp_path: Path) -> None:
+    begin(tmp_path, bounds=[0.0, 1.0])
+    with pytest.raises(InputError, match=r"bounds is \[0\.0, 1\.0\] there and \[0\.0, 255\.0\] now"):
+        begin(tmp_path, bounds=[0.0, 255.0])
+    with pytest.raises(InputError, match=r"bounds is \[0\.0, 1\.0\] there and not stated now"):
+        begin(tmp_path)

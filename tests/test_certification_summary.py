@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.certification_summary import summary
+from src.base import Bounds, InputError
+from src.certification_log import Fixed, Method, Predict, Sequential
+from src.certification_summary import Certification, largest_radius, read_certification, summary
 from src.metrics import average_certified_radius
+from src.smoothing.certification import certified_radius
+
+FIXED = Certification(Fixed(100_000), 1.0, 0.001)
+REACH = float(certified_radius(1000, 1000, 0.001, 0.25))
 
 
 def log(radii: list[float]) -> pd.DataFrame:
@@ -30,7 +38,7 @@ def numbers(line: str) -> list[float]:
 
 
 def test_a_single_image_is_summed_up() -> None:
-    lines = summary(log([0.5]), (0, 1), on_grid=False)
+    lines = summary(log([0.5]), (0, 1), FIXED)
     assert lines[0].startswith("1 image;")
     assert lines[1].startswith("  certified accuracy at 0               1.0000 [")
     assert not any("average" in line for line in lines)
@@ -45,7 +53,8 @@ def test_a_single_image_is_summed_up() -> None:
     ],
 )
 def test_only_a_grid_from_zero_knows_abstentions(radii: tuple[float, ...], on_grid: bool, name: str) -> None:
-    lines = summary(log([-1.0, 0.5, 1.0, 0.5]), radii, on_grid)
+    method: Method = Sequential(radii, 100_000) if on_grid else Fixed(100_000)
+    lines = summary(log([-1.0, 0.5, 1.0, 0.5]), radii, Certification(method, 1.0, 0.001))
     named = [line for line in lines if line.startswith((f"  {name} ", "  abstentions", "  not certified"))]
     assert len(named) == 1 and named[0].startswith(f"  {name} ")
     assert numbers(named[0])[0] == 0.25
@@ -56,7 +65,87 @@ def test_only_a_grid_from_zero_knows_abstentions(radii: tuple[float, ...], on_gr
 def test_the_average_radius_is_never_stated_larger_nor_its_interval_narrower(radii: list[float]) -> None:
     rows = log(radii)
     exact = average_certified_radius(rows)
-    lines = summary(rows, (0,), on_grid=False)
+    lines = summary(rows, (0,), FIXED)
     estimate, low, high = numbers(next(line for line in lines if "average" in line))
     for inside, outside in ((exact.estimate, estimate), (exact.low, low), (-exact.high, -high)):
         assert outside <= inside <= outside + 1.0001e-4
+
+
+def accuracy_lines(rows: pd.DataFrame, radii: tuple[float, ...], certification: Certification) -> dict[str, str]:
+    """What stands behind each radius."""
+    lines = [line for line in summary(rows, radii, certification) if line.startswith("  certified accuracy at")]
+    return {line.split()[3]: " ".join(line.split()[4:]) for line in lines}
+
+
+def test_nothing_is_stated_beyond_what_the_draws_can_certify() -> None:
+    assert 0.6158 < REACH < 0.6159
+    certification = Certification(Fixed(1000), 0.25, 0.001)
+    stated = accuracy_lines(log([0.3, REACH, REACH, -1.0]), (0, 0.5, REACH, 0.75), certification)
+    assert stated["0"].startswith("0.7500 [") and stated["0.5"].startswith("0.5000 [")
+    assert stated[f"{REACH:g}"].startswith("0.5000 [")
+    assert stated["0.75"] == (
+        "beyond 0.6158, the largest radius that n = 1000 draws can certify at alpha 0.001: take a larger --n"
+    )
+
+
+def test_within_reach_an_accuracy_of_0_is_stated() -> None:
+    stated = accuracy_lines(log([0.1, 0.2]), (0.6,), Certification(Fixed(1000), 0.25, 0.001))
+    assert stated["0.6"].startswith("0.0000 [0.0000, ")
+
+
+def test_the_caps_reach_is_told_of_a_grid() -> None:
+    grid = Sequential((0.0, 0.25, 0.5, 0.75), 400)
+    stated = accuracy_lines(log([0.25, 0.5]), grid.radii, Certification(grid, 0.25, 0.001))
+    assert stated["0.5"].startswith("0.5000 [")
+    assert stated["0.75"] == (
+        "beyond 0.5, the largest radius of the grid that a cap of 400 draws can certify at alpha 0.001: "
+        "take a larger --n"
+    )
+
+
+def test_draws_that_certify_nothing_have_no_radii_to_state() -> None:
+    lines = summary(log([-1.0, -1.0]), (0, 0.5), Certification(Fixed(9), 0.25, 0.001))
+    for line in lines[1:4]:
+        assert line.endswith(" beyond what n = 9 draws can certify at alpha 0.001: take a larger --n")
+    assert lines[3].startswith("  average certified radius") and numbers(lines[4])[0] == 1
+
+
+@pytest.mark.parametrize("n", [1, 9, 10, 1000])
+def test_the_largest_radius_of_fixed_draws_is_that_of_hits_alone(n: int) -> None:
+    assert Fixed(n).largest_radius(0.001, 0.25) == certified_radius(n, n, 0.001, 0.25)
+    assert (Fixed(n).largest_radius(0.001, 0.25) == -1) == (n < 10)
+
+
+def test_a_log_that_nothing_describes_reaches_as_far_as_it_shows() -> None:
+    assert largest_radius(log([0.1, 0.4, -1.0]), None) == 0.4
+    assert largest_radius(log([0.1, 0.4]), Certification(Fixed(1000), 0.25, 0.001)) == REACH
+    assert largest_radius(log([-1.0, -1.0]), Certification(Fixed(9), 0.25, 0.001)) == -1
+
+
+@pytest.mark.parametrize("method", [Fixed(100), Sequential((0.0, 0.5), 200), Predict(50)])
+@pytest.mark.parametrize("bounds", [None, Bounds(0, 255)])
+def test_how_a_log_was_made_is_read_back(tmp_path: Path, method: Method, bounds: Bounds | None) -> None:
+    settings = {**method.settings(), "sigma": 0.25, "alpha": 0.001, "seed": 0, "made_with": {"device": "CPU"}}
+    if bounds is not None:
+        settings["bounds"] = [0.0, 255.0]
+    (tmp_path / "log.tsv.json").write_text(json.dumps(settings))
+    assert read_certification(tmp_path / "log.tsv") == Certification(method, 0.25, 0.001, bounds)
+
+
+def test_a_log_without_settings_or_with_few_says_nothing(tmp_path: Path) -> None:
+    assert read_certification(tmp_path / "log.tsv") is None
+    (tmp_path / "log.tsv.json").write_text(json.dumps({"method": "fixed", "n": 100, "sigma": 0.25}))
+    assert read_certification(tmp_path / "log.tsv") is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"method": "magic"}, {"n": None}, {"n": "many"}, {"alpha": 2}, {"sigma": "s"}, {"bounds": [1, 0]}, {"bounds": 3}],
+)
+def test_settings_that_make_no_sense_are_told(tmp_path: Path, changes: dict[str, object]) -> None:
+    sidecar = tmp_path / "log.tsv.json"
+    sidecar.write_text(json.dumps({"method": "fixed", "n": 100, "sigma": 0.25, "alpha": 0.001, **changes}))
+    with pytest.raises(InputError) as caught:
+        read_certification(tmp_path / "log.tsv")
+    assert str(caught.value).startswith(f"{sidecar} does not describe its log (")
+    assert "move it away" in str(caught.value)

@@ -80,7 +80,7 @@ def test_the_settings_are_beside_the_log(files: Path, fixed: Path) -> None:
     assert made_with["versions"]["keras"] == keras.__version__
     assert made_with["device"] in ("CPU", "GPU") and made_with["precision"] == "float32"
     assert settings == {
-        "method": "fixed", "n": 1000, "n0": 100, "sigma": 0.25, "alpha": 0.0001, "seed": 0,
+        "method": "fixed", "n": 1000, "n0": 100, "sigma": 0.25, "alpha": 0.0001, "seed": 0, "bounds": [0.0, 1.0],
         "model_sha256": sha256(files / "linear.keras"), "data_sha256": sha256(files / "data.npz"),
     }  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_the_summary_has_intervals_and_a_complete_log_is_only_read(
     assert fixed.read_bytes() == before
     said = capsys.readouterr().out
     log = read_log(fixed)
-    for radius in (0, 0.25, 0.5, 0.75):
+    for radius in (0, 0.25, 0.5):
         share = ((log["correct"] == 1) & (log["radius_exact"] >= radius)).mean()
         assert f"certified accuracy at {radius:<16g}{share:.4f} [" in said
     assert f"{round_down((log['correct'] * log['radius_exact']).mean(), 4):.4f} [" in said
@@ -243,6 +243,45 @@ def test_plot_draws_logs_and_overwrites_nothing(
     assert certify.main(["--plot", str(fixed), "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert out.read_bytes() == drawn
+
+
+def test_a_log_made_before_bounds_were_stated_goes_on(files: Path, fixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "log.tsv"
+    assert certify.main(command(files, out, *FIXED, "--max", "7")) == 0
+    sidecar = out.with_name("log.tsv.json")
+    settings = json.loads(sidecar.read_text())
+    del settings["bounds"]
+    sidecar.write_text(json.dumps(settings))
+    assert certify.main(command(files, out, *FIXED)) == 0
+    pd.testing.assert_frame_equal(rows(out), rows(fixed))
+    assert json.loads(sidecar.read_text()) == settings
+
+
+def test_what_few_draws_cannot_certify_is_not_stated_as_0(
+    files: Path, fixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert certify.main(command(files, fixed, *FIXED)) == 0
+    reach = certified_radius(1000, 1000, 1e-4, 0.25)
+    assert 0.5 < reach < 0.75
+    lines = [line for line in capsys.readouterr().out.splitlines() if "certified accuracy at 0.75 " in line]
+    assert [line.split(maxsplit=4)[4] for line in lines] == [
+        f"beyond {round_down(reach, 4):g}, the largest radius that n = 1000 draws can certify at alpha 0.0001: "
+        "take a larger --n"
+    ]
+
+
+def test_plot_refuses_logs_in_different_units(
+    files: Path, fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels, out = tmp_path / "pixels.tsv", tmp_path / "curves.png"
+    pixels.write_bytes(fixed.read_bytes())
+    settings = json.loads(fixed.with_name("log.tsv.json").read_text())
+    pixels.with_name("pixels.tsv.json").write_text(json.dumps({**settings, "bounds": [0, 255]}))
+    assert certify.main(["--plot", str(fixed), str(pixels), "--out", str(out)]) == 2
+    assert "different units: log in [0, 1], pixels in [0, 255]" in capsys.readouterr().err
+    assert not out.exists()
+    pixels.with_name("pixels.tsv.json").unlink()
+    assert certify.main(["--plot", str(fixed), str(pixels), "--out", str(out)]) == 0
 
 
 @pytest.mark.slow

@@ -51,6 +51,11 @@ def broken_networks() -> dict[str, keras.Model]:
     }
 
 
+def stretched(images: np.ndarray, low: float, high: float) -> np.ndarray:
+    share = (images.astype(np.float64) - images.min()) / np.ptp(images)
+    return low + (high - low) * share
+
+
 def broken_data() -> dict[str, dict[str, np.ndarray]]:
     sound = labelled_images(12)
     images, labels = sound["images"], sound["labels"]
@@ -67,6 +72,9 @@ def broken_data() -> dict[str, dict[str, np.ndarray]]:
         "infinite": {"images": infinite}, "pixels": {"images": (255 * images).astype(np.uint8)},
         "booleans": {"images": images > 0.5}, "pickled": {"labels": labels.astype(object)},
         "numbers": {"images": images[:, 0, 0, 0]}, "black": {"images": images / 255},
+        "normalised": {"images": stretched(images, -2.1419, 2.7312)}, "tiny": {"images": stretched(images, 0, 2e-5)},
+        "scan": {"images": stretched(images, -1000, 3075).astype(np.int16)},
+        "deep": {"images": stretched(images, 0, 65535).astype(np.uint16)},
     }  # fmt: skip
     return {
         name: {key: value for key, value in {**sound, **changes}.items() if value is not None}
@@ -135,6 +143,11 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"data": "undefined.npz"}, "image 3 has a value that is not finite"),
         ({"data": "infinite.npz"}, "image 4 has a value that is not finite"),
         ({"data": "pixels.npz"}, "outside --bounds 0 1. State the range that they have, e.g. --bounds 0 255"),
+        ({"data": "normalised.npz"}, "layer of the model (keras.layers.Normalization) and give images in [0, 1]; or"),
+        ({"data": "normalised.npz"}, "their own range, --bounds -2.15 2.74; sigma"),
+        ({"data": "scan.npz"}, "State the range that they have, e.g. --bounds -1000 3080"),
+        ({"data": "deep.npz"}, "State the range that they have, e.g. --bounds 0 65600"),
+        ({"data": "tiny.npz", "options": "--sigma 0.25 --bounds 0 0.00001"}, "e.g. --bounds 0 0.00002"),
         ({"data": "black.npz"}, "almost nothing of --bounds 0 1"),
         ({"options": "--sigma 64 --n 100 --bounds 0 255"}, "almost nothing of --bounds 0 255"),
         ({"options": "--sigma 0.25 --bounds 1 0"}, "bounds: lower must be below upper"),
@@ -196,7 +209,7 @@ def test_a_log_with_other_settings_stays_as_it_is(
         assert named in capsys.readouterr().err
     other = [str(files / "probabilities.keras"), *sound[1:], "--sigma", "0.25", "--out", str(out)]
     assert certify.main(other) == 2
-    assert "model_sha256 is" in capsys.readouterr().err
+    assert "was made with another model (or the same saved another time) (model_sha256 is" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -218,6 +231,16 @@ def test_what_is_unlikely_to_be_meant_is_warned_of(
     said = capsys.readouterr().err
     assert said.startswith("warning: ") and warning in said.splitlines()[0]
     assert (tmp_path / "log.tsv").read_text().count("\n") == 2
+
+
+def test_more_images_than_there_are_is_told(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(files / "linear.keras"), str(files / "data.npz"), "--sigma", "0.25", "--n", "10"]
+    for most, warns in ((13, True), (12, False)):
+        assert certify.main([*arguments, "--max", str(most), "--out", str(tmp_path / "log.tsv")]) == 0
+        said = capsys.readouterr().err
+        assert (f"warning: --max {most}, but {files / 'data.npz'} has only 12 images." in said) == warns
 
 
 def test_nothing_is_warned_of_without_a_reason(

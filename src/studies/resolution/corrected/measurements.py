@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from src.base import InputError
-from src.certification_log import CertificationLog, Fixed
+from src.certification_log import CertificationLog, Fixed, Sequential
 from src.records import Records
-from src.smoothing.certification import certified_radius, log_e_value, probability_at, round_down
+from src.smoothing.certification import round_down
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.conditions import COLUMNS, KEY
 from src.studies.resolution.corrected.config import CORRECTED, PROFILES
@@ -75,11 +75,8 @@ class Log:
     @property
     def largest_radius(self) -> float:
         """The largest that a certificate can have, all draws being hits; 0 where there is none."""
-        draws, alpha, sigma = self.draws, self.settings["alpha"], self.settings["sigma"]
-        if self.is_fixed:
-            return max(0.0, float(certified_radius(draws, draws, alpha, sigma)))
-        best = [r for r in self.grid if log_e_value(draws, draws, probability_at(r, sigma)) >= -math.log(alpha)]
-        return max(best, default=0.0)
+        method = Fixed(self.draws) if self.is_fixed else Sequential(self.grid, self.draws)
+        return max(0.0, method.largest_radius(self.settings["alpha"], self.settings["sigma"]))
 
     def columns(self) -> dict[str, str | int]:
         """What a table says of the method."""
