@@ -51,7 +51,8 @@ def robust_accuracy_table(measured: list[Measured]) -> pd.DataFrame:
 
     `wrong_answers` is the share of images that got another class than their label, abstentions left out.
     `certified_accuracy` is, for the smoothed classifier within l2, the share of the row's images that are certified at
-    the attack's budget, from the log with most fixed draws that has all of these images. A certificate allows an
+    the attack's budget, from the log with most fixed draws (`certified_draws`) that has all of these images; it is
+    empty where so many draws can't certify that far. A certificate allows an
     abstention at the attacked point, so what stays above it is 1 - `wrong_answers`, and not `accuracy`; certificates
     and predictions each err with probability alpha. Distances are l2, of the perturbations.
     """
@@ -88,6 +89,8 @@ def _certified(one: Measured, condition: dict[str, Any], records: pd.DataFrame) 
     log = certified_log(one, pd.Index(records["image"]))
     if log is None:
         return {}
+    if condition["epsilon"] > log.largest_radius:
+        return {"certified_draws": log.draws}
     certified = certified_accuracy(log.on(records["image"]), condition["epsilon"]).estimate
     return {"certified_accuracy": certified, "certified_draws": log.draws}
 

@@ -45,9 +45,10 @@ ACCURACY_COLUMNS = (
 )  # fmt: skip
 
 LOG_COLUMNS = (
-    *IDENTITY, *METHOD, "images", "acr", "acr_low", "acr_high", "acr_is_lower_bound", "acr_28", "abstention_rate",
-    "accuracy", "accuracy_low", "accuracy_high", "n0", "draws_mean", "draws_median", "draws_max", "draws_total",
-    "published_acr", "published_minus_acr", "published_minus_acr_low", "published_minus_acr_high", "trial",
+    *IDENTITY, *METHOD, "images", "acr", "acr_low", "acr_high", "acr_is_lower_bound", "acr_28", "largest_radius",
+    "abstention_rate", "accuracy", "accuracy_low", "accuracy_high", "n0", "draws_mean", "draws_median", "draws_max",
+    "draws_total", "published_acr", "published_minus_acr", "published_minus_acr_low", "published_minus_acr_high",
+    "trial",
 )  # fmt: skip
 
 
@@ -91,11 +92,11 @@ def acr(rows: pd.DataFrame) -> Interval:
 def certified_accuracy_table(measured: list[Measured]) -> pd.DataFrame:
     """One row for each log and radius: certified accuracy with its score interval.
 
-    Radii are those of a sequential log's grid, and otherwise multiples of sigma / 4 as far as n draws can reach,
-    with the published ones. `high_probability` bounds, with probability 1 - RHO, the share of these very images that is
-    truly certified. `floor` is the published value less TOLERANCE and less what sampling so many images from it may
-    take away (half a 95% interval). With a floor are only radii within reach, certified by the published number of
-    draws (n or cap) on FEWEST_IMAGES or more, of a network of the full schedule.
+    Radii are those of a sequential log's grid, and otherwise multiples of sigma / 4 and the published ones; all only as
+    far as the draws can certify, as beyond it nothing was measured. `high_probability` bounds, with probability
+    1 - RHO, the share of these very images that is truly certified. `floor` is the published value less TOLERANCE and
+    less what sampling so many images from it may take away (half a 95% interval). A floor has only what was certified
+    by the published number of draws (n or cap) on FEWEST_IMAGES or more, of a network of the full schedule.
     """
     rows = []
     for one in measured:
@@ -121,10 +122,12 @@ def certified_accuracy_table(measured: list[Measured]) -> pd.DataFrame:
 
 def _radii(one: Measured, log: Log) -> list[float]:
     if log.grid:
-        return list(log.grid)
-    step, reference = one.sigma / 4, published_for(one)
-    radii = {place * step for place in range(int(log.largest_radius / step) + 1)}
-    return sorted(radii | (reference.accuracy.keys() if reference else set()))
+        radii = set(log.grid)
+    else:
+        step, reference = one.sigma / 4, published_for(one)
+        radii = {place * step for place in range(int(log.largest_radius / step) + 1)}
+        radii |= reference.accuracy.keys() if reference else set()
+    return sorted(radius for radius in radii if radius <= log.largest_radius)
 
 
 def _beside_published(one: Measured, log: Log, radius: float, ours: float) -> dict[str, Any]:
@@ -132,8 +135,7 @@ def _beside_published(one: Measured, log: Log, radius: float, ours: float) -> di
     value = reference.accuracy.get(radius) if reference else None
     if value is None:
         return {"at_or_above_floor": ""}
-    alike = one.schedule == FULL.name and log.draws == PUBLISHED_DRAWS and len(log.rows) >= FEWEST_IMAGES
-    if not alike or radius > log.largest_radius:
+    if one.schedule != FULL.name or log.draws != PUBLISHED_DRAWS or len(log.rows) < FEWEST_IMAGES:
         return {"published": value, "at_or_above_floor": ""}
     z = stats.norm.isf((1 - CONFIDENCE) / 2)
     floor = value - TOLERANCE - z * math.sqrt(value * (1 - value) / len(log.rows))
@@ -148,7 +150,8 @@ def _beside_published(one: Measured, log: Log, radius: float, ours: float) -> di
 def certificates_table(measured: list[Measured]) -> pd.DataFrame:
     """One row for each log: average certified radius (ACR), abstentions and draws.
 
-    Over a grid the ACR is a lower bound. An image counts as an abstention where nothing at all is certified; so
+    Over a grid the ACR is a lower bound. No ACR can be above `largest_radius`, which the draws certify where all are
+    hits. An image counts as an abstention where nothing at all is certified; so
     `accuracy`, that of the answers, is empty for a grid that does not begin at 0. Draws are those of the estimation; n0
     further ones choose the class. ACR is set beside the published one only with the published number of draws; the
     interval of the difference takes the published value, of 10,000 images, as exact.
@@ -166,6 +169,7 @@ def certificates_table(measured: list[Measured]) -> pd.DataFrame:
                     **dict(zip(("acr", "acr_low", "acr_high"), radius, strict=True)),
                     "acr_is_lower_bound": "no" if log.is_fixed else "yes",
                     "acr_28": one.to_28(radius.estimate),
+                    "largest_radius": shown(log.largest_radius),
                     "abstention_rate": (log.rows["predict"] == ABSTAIN).mean(),
                     **_answers(log),
                     "n0": log.settings["n0"],

@@ -25,7 +25,7 @@ SEQUENTIAL_COLUMNS = (
 )  # fmt: skip
 
 RECIPES_COLUMNS = (
-    *IDENTITY, *METHOD, "images", "acr", "acr_low", "acr_high", "common_images", "minus_gaussian",
+    *IDENTITY, *METHOD, "images", "acr", "acr_low", "acr_high", "largest_radius", "common_images", "minus_gaussian",
     "minus_gaussian_low", "minus_gaussian_high", "above_gaussian", "trial",
 )  # fmt: skip
 
@@ -47,7 +47,9 @@ def sequential_table(measured: list[Measured]) -> pd.DataFrame:
     """Sequential certification beside the trial's largest fixed number of draws, on the images in both logs.
 
     One row for each sequential log and radius of its grid. Certified means for the label; `decided_otherwise` counts
-    the images that one method certifies and the other does not, and names them; it is empty beyond the reach of either.
+    the images that one method certifies and the other does not, and names them. Beyond what its draws can certify at
+    the most a method's numbers are empty, and what compares the two beyond the reach of either.
+
     The methods are not independent: they share their noise, as an image's sequential draws are the first of its fixed
     ones, and n0 equal draws choose the class. So few images decided otherwise say what fewer draws cost, and not how
     often fresh noise would decide otherwise. The draws of a sequential log decide all radii of its grid together;
@@ -58,9 +60,12 @@ def sequential_table(measured: list[Measured]) -> pd.DataFrame:
         images = common(sequential, fixed)
         mine, other = sequential.on(images), fixed.on(images)
         draws, n, n0 = float(mine["n"].mean()), float(other["n"].mean()), sequential.settings["n0"]
-        reach = min(sequential.largest_radius, fixed.largest_radius)
         for radius in sequential.grid:
-            certified = {"sequential": certified_radii(mine) >= radius, "fixed": certified_radii(other) >= radius}
+            certified = {
+                name: certified_radii(rows) >= radius
+                for name, log, rows in (("sequential", sequential, mine), ("fixed", fixed, other))
+                if radius <= log.largest_radius
+            }
             accuracies: dict[str, float] = {}
             for name, hits in certified.items():
                 interval = wilson_interval(int(hits.sum()), len(hits))
@@ -78,7 +83,7 @@ def sequential_table(measured: list[Measured]) -> pd.DataFrame:
                     "radius": shown(radius),
                     "radius_28": shown(one.to_28(radius)),
                     **accuracies,
-                    **(_otherwise(images, **certified) if radius <= reach else {}),
+                    **(_otherwise(images, **certified) if len(certified) == 2 else {}),
                     "sequential_draws_mean": draws,
                     "fixed_draws": n,
                     "share_of_draws": draws / n,
@@ -106,9 +111,9 @@ def recipes_table(measured: list[Measured]) -> pd.DataFrame:
     """The average certified radius (ACR) of each recipe beside Gaussian training.
 
     Networks are compared that differ in nothing but the recipe, certified in the same way; a row's difference is that
-    of the images in both logs, with a paired bootstrap interval, and "above" Gaussian training if that is above 0. This
-    is about these two trained networks and images like these: that another training seed gives another network is not
-    in the interval.
+    of the images in both logs, with a paired bootstrap interval, and "above" Gaussian training if that is above 0. No
+    ACR can be above `largest_radius`, which the draws certify where all are hits. The intervals are about these two
+    trained networks and images like these: that another training seed gives another network is not in them.
     """
     groups = defaultdict(list)
     for one in measured:
@@ -131,6 +136,7 @@ def recipes_table(measured: list[Measured]) -> pd.DataFrame:
                     "acr": radius.estimate,
                     "acr_low": radius.low,
                     "acr_high": radius.high,
+                    "largest_radius": shown(log.largest_radius),
                     **({"above_gaussian": ""} if log is gaussian else _difference(log, gaussian)),
                     "trial": one.trial.key,
                 }

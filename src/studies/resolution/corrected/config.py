@@ -14,6 +14,7 @@ from src.studies.resolution.config import (
     NORMAL,
     PAPER,
     QUICK,
+    SEEDS,
     SMOKE,
     TRAIN_SPLIT,
     UPSCALED_AI,
@@ -197,4 +198,5 @@ PROFILES = (
     CorrectedProfile(SMOKE, tuple(_smoke())),
     CorrectedProfile(QUICK, tuple(_quick())),
     CorrectedProfile(PAPER, tuple(_paper())),
+    CorrectedProfile(SEEDS, ()),
 )

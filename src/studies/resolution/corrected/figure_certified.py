@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from src.metrics import certified_radii
 from src.plotting import PAPER_MARK, styled
+from src.studies.resolution.config import NORMAL
 from src.studies.resolution.corrected.certificate_tables import PUBLISHED_DRAWS, published_for
 from src.studies.resolution.corrected.figure_choices import (
+    alike_logs,
     entitled,
     gaussian,
     longest_trained,
-    main_log,
     one_of_each,
 )
 from src.studies.resolution.corrected.figure_parts import (
@@ -41,10 +42,11 @@ TITLE = "Certified accuracy against l2 radius, networks trained on noisy images"
 def certified_accuracy(folder: Path) -> Figure:
     """Certified accuracy against radius, of the longest trained Gaussian networks, a panel for each variant.
 
-    A line for each sigma (of one seed and precision), with its 95% score interval, from the log with a fixed number of
-    draws that has most images and, of such, most draws: so a line may have fewer draws than the published points, and
-    then ends at a smaller radius. Sequential certification of several radii stands as points with their intervals, as
-    far as its cap can certify; diamonds are published, of 100,000 draws on 10,000 images of 28x28.
+    A line for each sigma (of one seed and precision), with its 95% score interval. A panel's lines are of the largest
+    number of draws that all its networks were certified with; if there is none, each is of its own largest. The title
+    says how many, and of how many images each line is. With fewer draws than the published points have, a line ends at
+    a smaller radius. Sequential certification of several radii stands as points with their intervals, as far as its cap
+    can certify; diamonds are published, of 100,000 draws on 10,000 images of 28x28.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -52,14 +54,15 @@ def certified_accuracy(folder: Path) -> Figure:
     Raises:
         InputError: a file is damaged.
     """
-    drawn = [one for one in gaussian(load_measurements(folder)) if main_log(one) is not None]
+    drawn = [one for one in gaussian(load_measurements(folder)) if any(log.is_fixed for log in one.logs)]
     drawn = one_of_each(longest_trained(drawn))
     if not drawn:
         return missing_figure(TITLE, "certificates of a network with the Gaussian recipe")
     names = variants_of(drawn)
-    figure, panels = panel_grid(len(names), 3, 2.1, 1.35, sharex=True, sharey=True)
+    logs = {name: alike_logs(one for one in drawn if one.trial.variant == name) for name in names}
+    figure, panels = panel_grid(len(names), 3, 2.25, 1.5, sharex=True, sharey=True)
     for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        _panel(axes, [one for one in drawn if one.trial.variant == name])
+        _panel(axes, logs[name])
         if place % 3 == 0:
             axes.set_ylabel("certified accuracy (share of images)")
         if place + 3 >= len(names):
@@ -67,24 +70,26 @@ def certified_accuracy(folder: Path) -> Figure:
     figure.suptitle(entitled(TITLE, drawn))
     sigmas = sorted({one.sigma for one in drawn})
     handles = [handle(f"σ = {sigma:g}", **{**sigma_style(sigma), "marker": ""}) for sigma in sigmas]
-    if any(_sequential(one) for one in drawn):
-        handles.append(handle("sequential, draws as needed", color="black", marker="o", markersize=3, linestyle="none"))
+    grids = [log for one in drawn for log in _sequential(one)]
+    if grids:
+        caps, images = several(log.draws for log in grids), several(len(log.rows) for log in grids)
+        text = f"sequential, at most {caps} draws; {images} images"
+        handles.append(handle(text, color="black", marker="o", markersize=3, linestyle="none"))
     if any(published_for(one) for one in drawn):
-        handles.append(handle("published, in the colour of its σ (n = 100,000)", **PAPER_MARK))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), title=_note(drawn))
+        handles.append(handle("published, in its σ's colour: n = 100,000; 10,000 images", **PAPER_MARK))
+    note = _note(logs.get(NORMAL.name, []))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, title=note)
     return figure
 
 
-def _note(drawn: list[Measured]) -> str:
+def _note(beside_published: list[tuple[Measured, Log]]) -> str:
     note = "Shaded: 95% interval. A line falls to 0 where its n draws certify no more."
-    logs = [log for one in drawn if published_for(one) and (log := main_log(one)) is not None]
-    fewer = several(log.draws for log in logs if log.draws < PUBLISHED_DRAWS)
+    fewer = several(log.draws for _, log in beside_published if log.draws < PUBLISHED_DRAWS)
     return f"{note}\nn = {fewer} certifies less than the published n = {PUBLISHED_DRAWS:,}." if fewer else note
 
 
-def _panel(axes: Axes, drawn: list[Measured]) -> None:
-    logs = [log for log in map(main_log, drawn) if log is not None]
-    for one, log in zip(drawn, logs, strict=True):
+def _panel(axes: Axes, logs: list[tuple[Measured, Log]]) -> None:
+    for one, log in logs:
         style = sigma_style(one.sigma)
         draw_curve(axes, certified_radii(log.rows), log.largest_radius, float, True, label=f"{one.sigma:g}", **style)
         for sequential in _sequential(one):
@@ -98,10 +103,19 @@ def _panel(axes: Axes, drawn: list[Measured]) -> None:
         if reference is not None:
             mark = PAPER_MARK | {"color": style["color"], "markeredgecolor": style["color"]}
             axes.plot(*zip(*reference.accuracy.items(), strict=True), label=f"published {one.sigma:g}", **mark)
-    title = f"{named(drawn[0].trial.variant)}\n{schedule_text(drawn[0])}"
-    draws, images = several(log.draws for log in logs), several(len(log.rows) for log in logs)
-    axes.set_title(f"{title}\nn = {draws}; {images} test images", fontsize=7.5)
+    first = logs[0][0]
+    axes.set_title(f"{named(first.trial.variant)}\n{schedule_text(first)}\n{_counts(logs)}", fontsize=7.5)
     axes.set_ylim(*ACCURACY_LIMITS)
+
+
+def _counts(logs: list[tuple[Measured, Log]]) -> str:
+    """Draws and images; where the lines differ, a line of text for those that do not."""
+    alike: dict[str, list[str]] = {}
+    for one, log in logs:
+        alike.setdefault(f"n = {log.draws:,}; {len(log.rows):,} test images", []).append(f"{one.sigma:g}")
+    if len(alike) == 1:
+        return next(iter(alike))
+    return "\n".join(f"σ = {', '.join(sigmas)}: {counts}" for counts, sigmas in alike.items())
 
 
 def _sequential(one: Measured) -> list[Log]:

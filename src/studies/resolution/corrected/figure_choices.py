@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from src.studies.resolution.corrected.comparison_tables import common
-from src.studies.resolution.corrected.figure_parts import several
+from src.studies.resolution.corrected.figure_parts import schedule_text, several, variants_of
 from src.studies.resolution.corrected.measurements import Log, Measured
 
 
@@ -66,7 +66,17 @@ def same_draws(measured: Iterable[Measured]) -> list[tuple[Measured, Log]]:
     return max(by_draws.values(), key=lambda logs: (len(logs), len(common(*(log for _, log in logs)))), default=[])
 
 
-def main_log(one: Measured) -> Log | None:
-    """The log with a fixed number of draws that has most images and, of such, most draws."""
-    fixed = [log for log in one.logs if log.is_fixed]
-    return max(fixed, key=lambda log: (len(log.rows), log.draws), default=None)
+def alike_logs(measured: Iterable[Measured]) -> list[tuple[Measured, Log]]:
+    """One log of each trial, with the largest n that all have; if they have none in common, each with its largest."""
+    fixed = [(one, {log.draws: log for log in one.logs if log.is_fixed}) for one in measured]
+    fixed = [(one, logs) for one, logs in fixed if logs]
+    shared = set.intersection(*(set(logs) for _, logs in fixed)) if fixed else set()
+    return [(one, logs[max(shared or logs)]) for one, logs in fixed]
+
+
+def schedules(measured: Iterable[Measured]) -> list[list[Measured]]:
+    """Those trained equally long together: first the schedule of most variants (of equally many, the longest)."""
+    together: dict[str, list[Measured]] = {}
+    for one in measured:
+        together.setdefault(schedule_text(one), []).append(one)
+    return sorted(together.values(), key=lambda group: (-len(variants_of(group)), -group[0].effort))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ TITLE = "Average certified radius (ACR) by training recipe"
 
 GROUP = ["variant", "sigma", "schedule", "train_images", "epochs", "precision", *METHOD]
 
+REACH: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1.0}
+
 SEED_STEP = 0.16
 """Between the rows of one recipe's seeds."""
 
@@ -30,7 +33,8 @@ def recipes(folder: Path) -> Figure:
 
     Seeds are points below each other. At the right stands the difference to Gaussian training on the same images with
     its paired interval (of the first seed), which is about these two networks and not about other seeds. Published
-    values are of 100,000 draws on 10,000 images, so only their order can be compared.
+    values are of 100,000 draws on 10,000 images, so only their order can be compared: the dashed line beside them is
+    the largest ACR that our draws can give, and a value above it can't be reached.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -43,7 +47,7 @@ def recipes(folder: Path) -> Figure:
         return missing_figure(TITLE, "certificates of the Gaussian and of another recipe in one schedule")
     groups = list(table.groupby(GROUP, sort=False))
     most = max(rows["recipe"].nunique() for _, rows in groups)
-    figure, panels = panel_grid(len(groups), 2, 0.85 + 0.2 * most, 1.0)
+    figure, panels = panel_grid(len(groups), 2, 1.0 + 0.2 * most, 1.25)
     for axes, (key, rows) in zip(panels, groups, strict=True):
         _panel(axes, key, rows)
     figure.suptitle(TITLE)
@@ -51,8 +55,10 @@ def recipes(folder: Path) -> Figure:
     handles = [handle(f"ours, with its 95% interval{seeds}", color=BLUE, marker="o", linestyle="-")]
     if ((table["variant"] == NORMAL.name) & table["sigma"].isin([sigma for _, sigma in published()])).any():
         handles.append(handle("published, n = 100,000, 10,000 images: not comparable exactly", **PAPER_MARK))
+        reach = "largest ACR that our draws can give: what is published above it can't be reached"
+        handles.append(handle(reach, **REACH))
     note = "At the right: difference to gaussian on the same images, with its paired 95% interval"
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, title=note)
+    figure.legend(handles=handles, loc="outside lower center", title=note)
     return figure
 
 
@@ -72,6 +78,7 @@ def _panel(axes: Axes, key: Hashable, rows: pd.DataFrame) -> None:
         known = {place: published().get((recipe, group["sigma"])) for place, recipe in enumerate(there)}
         marks = [(value.acr, place) for place, value in known.items() if value is not None]
         if marks:
+            axes.axvline(rows["largest_radius"].iloc[0], label="largest", **REACH)
             axes.plot(*zip(*marks, strict=True), label="published", **PAPER_MARK)
     axes.set_yticks(range(len(there)), there)
     axes.set_ylim(len(there) - 0.5, -0.5)
@@ -79,7 +86,9 @@ def _panel(axes: Axes, key: Hashable, rows: pd.DataFrame) -> None:
     images = several(rows["images"])
     precision = "" if group["precision"] == "float32" else f", {group['precision']}"
     network = f"{named(group['variant'])}, σ = {group['sigma']:g}{precision}"
-    axes.set_title(f"{network}\n{group['schedule']} training; {draws}; {images} images", fontsize=7.5)
+    schedule, largest = group["schedule"], f"{rows['largest_radius'].iloc[0]:.3f}"
+    title = f"{network}\n{schedule} training; {images} images\n{draws}: ACR can be {largest} at the most"
+    axes.set_title(title, fontsize=7.5)
     bound = "" if group["method"] == "fixed" else ", lower bound"
     axes.set_xlabel(f"ACR (l2{bound}), pixels in [0, 1]")
     axes.margins(x=0.12)

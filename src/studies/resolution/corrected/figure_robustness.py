@@ -85,7 +85,10 @@ def robustness(folder: Path) -> Figure:
         handle("smoothed, right or abstained", color="black", **NOT_WRONG),
         handle("certified (may abstain)", color="black", linestyle=":"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    votes = f"Smoothed classifier: n = {several(table.loc[table['n'] > 0, 'n'])} votes"
+    certified = ", ".join(f"{draws} ({name})" for name in names if (draws := _certified_draws(drawn, name)))
+    note = f"{votes}; certified by n = {certified}" if certified else votes
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, title=note)
     return figure
 
 
@@ -129,11 +132,21 @@ def _panel(axes: Axes, rows: pd.DataFrame, attack: str) -> None:
 def _certified(axes: Axes, drawn: list[Measured]) -> None:
     """What "right or abstained" can't get below: curves of the images that were attacked."""
     for one in drawn:
-        images = pd.Index(one.records.loc[one.records["attack"] == "smoothed-pgd", "image"].unique())
+        images = _attacked(one)
         log = certified_log(one, images)
         if log is not None and len(images):
             style = _line(one.sigma) | {"linestyle": ":", "label": f"certified {one.sigma:g}"}
             draw_curve(axes, certified_radii(log.on(images)), log.largest_radius, float, False, **style)
+
+
+def _attacked(one: Measured) -> pd.Index:
+    return pd.Index(one.records.loc[one.records["attack"] == "smoothed-pgd", "image"].unique())
+
+
+def _certified_draws(drawn: list[Measured], variant: str) -> str:
+    logs = [certified_log(one, _attacked(one)) for one in drawn
+            if one.trial.variant == variant and len(_attacked(one))]  # fmt: skip
+    return several(log.draws for log in logs if log is not None)
 
 
 def _line(sigma: float) -> dict[str, Any]:

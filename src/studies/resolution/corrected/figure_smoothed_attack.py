@@ -65,7 +65,7 @@ def smoothed_attack(folder: Path) -> Figure:
         handles.append(
             handle(
                 f"{first['variant']}, {first['recipe']}, σ = {first['sigma']:g}, seed {first['seed']}, {precision}"
-                f"l2 ε = {first['epsilon']:g}, {first['images']} images",
+                f"l2 ε = {first['epsilon']:g}, n = {first['n']} votes, {first['images']} images",
                 color=colour, marker=marker,
             )
         )  # fmt: skip

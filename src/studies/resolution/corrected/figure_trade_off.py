@@ -1,39 +1,46 @@
-"""Figure: what robustness costs on clean images, by noise and by network."""
+"""Figure: what robustness costs on clean images, by network and by noise."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import WIDTH, plain_ticks, styled
+from src.plotting import GREY, WIDTH, styled
 from src.studies.resolution.corrected.attack_tables import robust_accuracy_table
 from src.studies.resolution.corrected.certificate_tables import acr
-from src.studies.resolution.corrected.figure_choices import entitled, gaussian, longest_trained, one_of_each, same_draws
+from src.studies.resolution.corrected.comparison_tables import common
+from src.studies.resolution.corrected.figure_choices import entitled, gaussian, one_of_each, same_draws, schedules
 from src.studies.resolution.corrected.figure_parts import (
     VARIANT_STYLE,
     bars,
     handle,
     missing_figure,
     remark,
+    schedule_text,
     several,
-    variants_of,
 )
 from src.studies.resolution.corrected.measurements import Measured, load_measurements
 
 TITLE = "What certified robustness costs on clean images, networks trained on noisy images"
 
+OPEN: dict[str, Any] = {"markersize": 6.5, "markerfacecolor": "none", "linestyle": "none"}
+
+LARGEST: dict[str, Any] = {"color": GREY, "marker": "|", "markersize": 8, "linestyle": "none"}
+
 
 @styled
 def trade_off(folder: Path) -> Figure:
-    """Accuracy on clean images and average certified radius (ACR, on the scale of 28x28) against sigma.
+    """Accuracy on clean images and average certified radius (ACR, on the scale of 28x28) of each network and sigma.
 
-    At the left the smoothed classifier full (an abstention is an error), with 95% intervals, and the network dashed and
-    open, from the records; at the right the certificates, all of one number of draws. The longest trained networks of
-    each variant, of one seed and precision.
+    The upper panels are of the networks that were trained equally long, by the schedule that most variants have; the
+    lower ones, where there are any, of those that were trained longest. At the left the smoothed classifier (an
+    abstention is an error) with 95% intervals and, open, the network, from the records; at the right the certificates,
+    on the images that all of a panel's logs have and of one number of draws, with the largest ACR that these can give.
+    Networks are of one seed and precision.
 
     Args:
         folder: results/resolution/<profile>/corrected.
@@ -41,81 +48,83 @@ def trade_off(folder: Path) -> Figure:
     Raises:
         InputError: a file is damaged.
     """
-    found = [one for one in gaussian(load_measurements(folder)) if one.logs or len(one.records)]
-    drawn = one_of_each(longest_trained(found))
+    drawn = one_of_each(one for one in gaussian(load_measurements(folder)) if one.logs or len(one.records))
     if not drawn:
         return missing_figure(TITLE, "certificates and predictions of a network with the Gaussian recipe")
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _accuracy(left, robust_accuracy_table(drawn))
-    _radius(right, drawn)
-    for axes in (left, right):
-        axes.grid()
-        axes.set_xlabel("noise σ, pixels in [0, 1] (log scale)")
-    figure.suptitle(entitled(TITLE, drawn))
-    handles = []
-    for name in variants_of(drawn):
-        schedule = next(one.schedule for one in drawn if one.trial.variant == name)
-        handles.append(handle(f"{name} ({schedule})", **VARIANT_STYLE[name]))
-    handles += [
-        handle("smoothed classifier", color="black", marker="o"),
-        handle("network", color="black", marker="o", linestyle="--", markerfacecolor="none"),
+    most, *others = schedules(drawn)
+    longest = max(others, key=lambda group: group[0].effort, default=most)
+    blocks = [most, longest] if longest[0].effort > most[0].effort else [most]
+    heights = [len(block) + 1.0 for block in blocks]
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.45 * len(blocks) + 0.165 * sum(heights)), layout="constrained")
+    panels = figure.subplots(len(blocks), 2, sharex="col", sharey="row", squeeze=False, height_ratios=heights)
+    for (left, right), block in zip(panels, blocks, strict=True):
+        _accuracy(left, block)
+        _radius(right, block)
+        left.set_ylabel(schedule_text(block[0]).replace(": ", ":\n"))
+        left.set_yticks(range(len(block)), [f"{one.trial.variant}, σ = {one.sigma:g}" for one in block])
+        left.set_ylim(len(block) - 0.4, -0.6)
+        for axes in (left, right):
+            axes.grid()
+    panels[-1][0].set_xlabel("clean accuracy (share of images)")
+    panels[-1][1].set_xlabel("ACR · 28/side (l2), pixels in [0, 1]")
+    panels[0][1].set_xlim(left=0)
+    figure.suptitle(entitled(TITLE, (one for block in blocks for one in block)))
+    handles = [
+        handle("smoothed classifier (bars: 95%)", color="black", marker="o"),
+        handle("network", color="black", marker="o", **OPEN),
+        handle("largest ACR that n draws can give", **LARGEST),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
-def _lines(table: pd.DataFrame, by: list[str]) -> list[tuple[list[str], pd.DataFrame, pd.Series]]:
-    """(names, rows by ascending sigma, where they are drawn) of each line."""
-    names = list(dict.fromkeys(table["variant"]))
-    found = []
-    for key, rows in table.groupby(by, sort=False):
-        rows = rows.sort_values("sigma")
-        # Beside each other, so that intervals do not hide each other.
-        shift = 1.03 ** (names.index(rows["variant"].iloc[0]) - (len(names) - 1) / 2)
-        found.append(([str(part) for part in key], rows, rows["sigma"] * shift))
-    return found
-
-
-def _accuracy(axes: Axes, table: pd.DataFrame) -> None:
-    axes.set_ylabel("clean accuracy (share of images)")
+def _accuracy(axes: Axes, block: list[Measured]) -> None:
+    table = robust_accuracy_table(block)
     clean = table[table["attack"] == "none"]
     if clean.empty:
         remark(axes, "not measured yet")
         return
-    for (variant, classifier), rows, x in _lines(clean, ["variant", "classifier"]):
-        style = dict(VARIANT_STYLE[variant])
-        if classifier == "network":
-            style |= {"linestyle": "--", "markerfacecolor": "none", "markersize": 5.5, "linewidth": 0.8}
-            axes.plot(x, rows["accuracy"], label=f"network {variant}", **style)
-        else:
-            ends = bars(rows[["accuracy", "low", "high"]].to_numpy().T)
-            axes.errorbar(x, rows["accuracy"], ends, elinewidth=0.7, label=f"smoothed {variant}", **style)
+    for place, one in enumerate(block):
+        style, name = VARIANT_STYLE[one.trial.variant], f"{one.trial.variant} {one.sigma:g}"
+        rows = clean[clean["trial"] == one.trial.key]
+        if rows.empty:
+            _say(axes, place, "not attacked: no predictions")
+        for row in rows.to_dict("records"):
+            if row["classifier"] == "network":
+                axes.plot(row["accuracy"], place, label=f"network {name}", **style | OPEN)
+            else:
+                _point(axes, place, [row["accuracy"], row["low"], row["high"]], f"smoothed {name}", style)
     votes = several(clean.loc[clean["n"] > 0, "n"])
     axes.set_title(f"Accuracy: {several(clean['images'])} test images, n = {votes}", fontsize=8)
-    _sigmas(axes, clean["sigma"])
 
 
-def _radius(axes: Axes, measured: list[Measured]) -> None:
-    axes.set_ylabel("ACR · 28/side (l2), pixels in [0, 1]")
-    logs = same_draws(measured)
-    if not logs:
+def _radius(axes: Axes, block: list[Measured]) -> None:
+    logs = {one.trial.key: log for one, log in same_draws(block)}
+    images = common(*logs.values()) if logs else []
+    if not len(images):
         remark(axes, "not measured yet")
         return
-    rows = []
-    for one, log in logs:
-        estimate, low, high = (one.to_28(value) for value in acr(log.rows))
-        rows.append({**one.identity(), "acr": estimate, "low": low, "high": high})
-    table = pd.DataFrame(rows)
-    for (variant,), line, x in _lines(table, ["variant"]):
-        ends = np.nan_to_num(bars(line[["acr", "low", "high"]].to_numpy().T))
-        axes.errorbar(x, line["acr"], ends, elinewidth=0.7, label=f"ACR {variant}", **VARIANT_STYLE[variant])
-    images = several(len(log.rows) for _, log in logs)
-    axes.set_title(f"Certified radius: {images} test images, n = {logs[0][1].draws:,}", fontsize=8)
-    axes.set_ylim(bottom=0)
-    _sigmas(axes, table["sigma"])
+    for place, one in enumerate(block):
+        log = logs.get(one.trial.key)
+        if log is None:
+            _say(axes, place, "not certified by this n")
+            continue
+        interval = [one.to_28(value) for value in acr(log.on(images))]
+        name = f"ACR {one.trial.variant} {one.sigma:g}"
+        _point(axes, place, interval, name, VARIANT_STYLE[one.trial.variant])
+        axes.plot(one.to_28(log.largest_radius), place, label=f"largest {name}", **LARGEST)
+    draws = next(iter(logs.values())).draws
+    axes.set_title(f"ACR: the same {len(images):,} test images, n = {draws:,}", fontsize=8)
 
 
-def _sigmas(axes: Axes, sigmas: pd.Series) -> None:
-    axes.set_xscale("log")
-    plain_ticks(axes, sorted(set(sigmas)))
+def _point(axes: Axes, place: int, interval: list[float], label: str, style: dict[str, Any]) -> None:
+    # One image has no interval.
+    ends = np.nan_to_num(bars(np.array(interval)[:, None]))
+    axes.errorbar([interval[0]], [place], xerr=ends, elinewidth=0.9, label=label, **style)
+
+
+def _say(axes: Axes, place: int, text: str) -> None:
+    # Over the grid.
+    over = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    axes.text(0.5, place, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=7, color=GREY,
+              bbox=over)  # fmt: skip

@@ -43,18 +43,18 @@ def run(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepar
         unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
             _execute(unfinished, places, esrgan, prepare)
-        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == _made_from(folder):
+        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == made_from(folder):
             name = profile.profile.name
             print(f"Nothing to do: of profile {name}, protocol corrected, all {len(jobs)} networks are complete.")
             print_summary(folder)
             return
         write_tables(folder)
         write_figures(folder)
-        write_text(marker, _made_from(folder))
+        write_text(marker, made_from(folder))
     print_summary(folder)
 
 
-def _made_from(folder: Path) -> str:
+def made_from(folder: Path) -> str:
     """What tables and figures are made from; written after them, it tells whether they are up to date."""
     made = {path.name: sha256(path) for path in sorted(folder.glob("records/*.csv.gz"))}
     for path in sorted(folder.glob("certificates/*.tsv")):

@@ -16,10 +16,12 @@ from src.studies.resolution.corrected.attack_tables import (
 from src.studies.resolution.corrected.certificate_tables import certificates_table, certified_accuracy_table
 from src.studies.resolution.corrected.comparison_tables import recipes_table, sequential_table
 from src.studies.resolution.corrected.measurements import Measured, load_measurements
+from src.studies.resolution.corrected.resolution_table import resolution_table
 
 _MAKE: dict[str, Callable[[list[Measured]], pd.DataFrame]] = {
     "certified_accuracy.csv": certified_accuracy_table,
     "certificates.csv": certificates_table,
+    "resolution.csv": resolution_table,
     "sequential.csv": sequential_table,
     "recipes.csv": recipes_table,
     "robust_accuracy.csv": robust_accuracy_table,

@@ -80,6 +80,14 @@ class TestRobustAccuracy:
         # A certificate is the smoothed classifier's, and within l2.
         assert by_condition.loc[[("network", "pgd"), ("smoothed", "fgsm")], columns].isna().all(axis=None)
 
+    def test_nothing_is_said_of_budgets_that_the_draws_cannot_certify(self, tmp_path: Path) -> None:
+        # 1,000 of 1,000 votes certify 0.6158.
+        write_log(ONE, tmp_path, Fixed(1_000), log_rows([0.61] * 4))
+        attacks = [Attack("pgd", "l2", epsilon, 20, 1) for epsilon in (0.6, 0.75)]
+        rows = self.rows(tmp_path, *(records(Condition(attack, 100), [RIGHT] * 4) for attack in attacks))
+        np.testing.assert_array_equal(rows.sort_values("epsilon")["certified_accuracy"], [1, math.nan])
+        assert (rows["certified_draws"] == 1_000).all()
+
     def test_images_that_were_not_certified_leave_it_empty(self, tmp_path: Path) -> None:
         write_log(ONE, tmp_path, Fixed(1_000), log_rows([0.5] * 3))
         rows = self.rows(tmp_path, records(Condition(PGD, 100), [RIGHT] * 4))

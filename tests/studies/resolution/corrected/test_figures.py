@@ -18,7 +18,7 @@ from src.base import ABSTAIN
 from src.certification_log import Fixed, Sequential
 from src.metrics import certified_radii
 from src.studies.resolution.config import CONTROL_SMALL, DOWNSCALED, NORMAL, VARIANTS, Variant
-from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Attacks
+from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Attacks, Schedule
 from src.studies.resolution.corrected.figures import (
     FIGURES,
     certified_accuracy,
@@ -173,12 +173,33 @@ class TestCertifiedAccuracy:
         write_log(one, tmp_path, Fixed(100_000), log_rows([0.6] * 4, 100_000))
         assert said not in certified_accuracy(list_trial(one, tmp_path)).legends[0].get_title().get_text()
 
+    def test_lines_of_one_panel_are_of_the_draws_that_all_have(self, tmp_path: Path) -> None:
+        for sigma, counts in ((0.25, {1_000: 6, 9_000: 2}), (0.5, {1_000: 4, 9_000: 2})):
+            one = job(NORMAL, Gaussian(sigma), FULL)
+            for n, count in counts.items():
+                write_log(one, tmp_path, Fixed(n), log_rows([0.6] * count, n))
+            made = list_trial(one, tmp_path)
+        assert certified_accuracy(made).axes[0].get_title().endswith("\nn = 9,000; 2 test images")
+
+    def test_lines_without_draws_in_common_say_theirs(self, tmp_path: Path) -> None:
+        for sigma, n, count in ((0.125, 1_000, 4), (0.25, 1_000, 4), (0.5, 9_000, 2)):
+            one = job(NORMAL, Gaussian(sigma), FULL)
+            write_log(one, tmp_path, Fixed(n), log_rows([0.3] * count, n))
+            made = list_trial(one, tmp_path)
+        figure = certified_accuracy(made)
+        assert figure.axes[0].get_title().splitlines()[2:] == [
+            "σ = 0.125, 0.25: n = 1,000; 4 test images", "σ = 0.5: n = 9,000; 2 test images",
+        ]  # fmt: skip
+        assert_text_fits(figure)
+
     def test_a_grid_is_drawn_as_far_as_its_cap_certifies(self, tmp_path: Path) -> None:
         one = job(NORMAL, Gaussian(0.25), FULL)
         write_log(one, tmp_path, Fixed(1_000), log_rows([0.6] * 4))
         write_log(one, tmp_path, Sequential((0.25, 0.5, 0.75), 1_000), log_rows([0.5] * 4))
         drawn = lines(certified_accuracy(list_trial(one, tmp_path)).axes[0])
         assert points(drawn["sequential 0.25"]) == [(0.25, 1), (0.5, 1)]
+        labels = [text.get_text() for text in certified_accuracy(folder_of(one, tmp_path)).legends[0].get_texts()]
+        assert "sequential, at most 1,000 draws; 4 images" in labels
 
 
 class TestByResolution:
@@ -212,11 +233,19 @@ class TestByResolution:
         assert axes.get_title().endswith("n = 1,000; the same 3 test images")
         assert not any("comparison" in name for name in lines(axes))
 
-    def test_other_schedules_are_thin_and_dashed(self, figure: Figure) -> None:
-        drawn = lines(panel(figure, "Equal σ on the picture"))
-        for name, line in drawn.items():
+    def test_other_schedules_are_thin_and_without_markers(self, figure: Figure) -> None:
+        axes = panel(figure, "Equal σ on the picture")
+        for name, line in lines(axes).items():
             if "training" in name:
-                assert (line.get_linestyle() == "-") == name.endswith("reduced training") == (line.get_linewidth() > 1)
+                assert name.endswith("reduced training") == (line.get_linewidth() > 1)
+        # Error bars, a container for each network: two points each.
+        assert [len(container[0].get_xdata()) for container in axes.containers] == [2, 2, 2]
+
+    def test_networks_of_one_size_have_lines_of_their_own(self, folder: Path) -> None:
+        axes = panel(certified_by_resolution(folder), "Equal σ on the picture")
+        drawn = [line for name, line in lines(axes).items() if "56 × 56" in name]
+        patterns = {str(line._unscaled_dash_pattern) for line in drawn}  # type: ignore[attr-defined]
+        assert len(drawn) == len(patterns) == 4
 
     def test_equal_noise_on_the_pixels(self, figure: Figure) -> None:
         names = {name for name in lines(panel(figure, "Equal σ on the pixels: 0.25")) if "training" in name}
@@ -240,22 +269,70 @@ class TestOthers:
         assert not any(name.startswith("right or") for name in (*fgsm, *pgd))
         certified = certified_radii(measured.logs[0].rows)
         assert points(attacked["certified 0.25"])[0] == (0, (certified >= 0).mean())
+        said = figure.legends[0].get_title().get_text()
+        assert said == "Smoothed classifier: n = 50 votes; certified by n = 1,000 (Normal)"
 
     def test_trade_off_is_of_one_number_of_draws(self, tmp_path: Path) -> None:
         for sigma, n, count in ((0.25, 1_000, 4), (0.5, 1_000, 4), (0.5, 9_000, 6), (0.125, 9_000, 2)):
             one = job(NORMAL, Gaussian(sigma), FULL)
             write_log(one, tmp_path, Fixed(n), log_rows([0.1] * count, n))
             list_trial(one, tmp_path)
-        axes = panel(trade_off(folder_of(one, tmp_path)), "Certified radius")
-        assert axes.get_title() == "Certified radius: 4 test images, n = 1,000"
-        assert [x for x, _ in points(lines(axes)["ACR Normal"])] == [0.25, 0.5]
+        axes = panel(trade_off(folder_of(one, tmp_path)), "ACR")
+        assert axes.get_title() == "ACR: the same 4 test images, n = 1,000"
+        drawn = lines(axes)
+        # A row for each sigma, the first of another n.
+        assert points(drawn["ACR Normal 0.25"]) == [(pytest.approx(0.1), 1)]
+        assert points(drawn["ACR Normal 0.5"]) == [(pytest.approx(0.1), 2)]
+        assert "ACR Normal 0.125" not in drawn
+        assert [(text.get_text(), text.get_position()[1]) for text in axes.texts] == [("not certified by this n", 0)]
+        # 1,000 of 1,000 votes.
+        assert points(drawn["largest ACR Normal 0.5"]) == [(pytest.approx(1.23163, abs=1e-5), 2)]
+
+    def test_trade_off_compares_one_schedule_on_the_same_images(self, tmp_path: Path) -> None:
+        made: list[tuple[Variant, Schedule, list[float]]] = [
+            (NORMAL, REDUCED, [0.2, 0.4]), (CONTROL_SMALL, REDUCED, [0.1, 0.1, 0.1]), (NORMAL, FULL, [0.6]),
+        ]  # fmt: skip
+        for variant, schedule, radii in made:
+            one = job(variant, Gaussian(0.25), schedule)
+            write_log(one, tmp_path, Fixed(1_000), log_rows(radii))
+            list_trial(one, tmp_path)
+        figure = trade_off(folder_of(one, tmp_path))
+        assert [axes.get_ylabel().split(":")[0] for axes in figure.axes[::2]] == ["reduced training", "full training"]
+        above, below = (lines(axes) for axes in figure.axes[1::2])
+        assert points(above["ACR Normal 0.25"]) == [(pytest.approx(0.3), 0)]
+        assert points(above["ACR Control Small 0.25"]) == [(pytest.approx(0.05), 1)]
+        assert points(below["ACR Normal 0.25"]) == [(pytest.approx(0.6), 0)]
+        assert figure.axes[1].get_title() == "ACR: the same 2 test images, n = 1,000"
+
+    def test_trade_off_says_who_was_not_attacked(self, folder: Path) -> None:
+        axes = trade_off(folder).axes[0]
+        names = [text.get_text() for text in axes.get_yticklabels()]
+        silent = {names[int(text.get_position()[1])] for text in axes.texts}
+        assert {text.get_text() for text in axes.texts} == {"not attacked: no predictions"}
+        assert silent == {f"{name}, σ = {sigma}" for name in ("UpscaledAI", "Control") for sigma in (0.25, 0.5)}
 
     def test_draws_marks_the_mean(self, tmp_path: Path) -> None:
         one = job(NORMAL, Gaussian(0.25), FULL)
         write_log(one, tmp_path, Sequential((0.25,), 5_000), log_rows([0.25, 0.25, None], [100, 200, 900]))
         drawn = lines(draws(list_trial(one, tmp_path)).axes[0])
-        assert points(drawn["mean 0"]) == [(400, 0)]
+        assert [x for x, _ in points(drawn["mean 0"])] == [400]
+        assert points(drawn["median 0"]) == [(200, 0)]
         assert [x for x, _ in points(drawn["images 0"])] == [100, 200, 900]
+
+    def test_draws_hides_no_mark_under_another(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(5_000), log_rows([0.25] * 3, 5_000))
+        write_log(one, tmp_path, Sequential((0.25,), 5_000), log_rows([0.25] * 3, [200, 200, 200]))
+        axes = draws(list_trial(one, tmp_path)).axes[0]
+        drawn = lines(axes)
+        ((cap, above),), ((median, middle),), ((mean, below),) = (
+            points(drawn[f"{name} 0"]) for name in ("cap", "median", "mean")
+        )
+        assert cap == 5_000 and mean == median == 200
+        # The axis points down: the cap is above the line of the fixed number.
+        (fixed,) = (line.get_segments()[0] for line in axes.collections)
+        assert above < fixed[:, 1].min() and axes.get_ylim()[1] < above and middle < below
+        assert drawn["median 0"].get_zorder() > drawn["images 0"].get_zorder()
 
     def test_recipes_shows_acr_and_difference(self, tmp_path: Path) -> None:
         for recipe, radii in ((Gaussian(0.5), [0.1, 0.3]), (Consistency(0.5), [0.2, 0.4])):
@@ -267,6 +344,9 @@ class TestOthers:
         assert points(drawn["gaussian 0"]) == [(pytest.approx(0.2), 0)]
         assert points(drawn["consistency 0"]) == [(pytest.approx(0.3), 1)]
         assert points(drawn["published"]) == [(1.558, 0), (1.655, 1)]
+        # 2,000 of 2,000 votes certify 0.5 * Phi^-1(0.001^(1 / 2000)).
+        assert points(drawn["largest"])[0][0] == pytest.approx(1.35092, abs=2e-5)
+        assert axes.get_title().endswith("n = 2,000: ACR can be 1.351 at the most")
         assert [text.get_text() for text in axes.texts] == ["+0.100 [+0.100, +0.100]"]
 
     def test_smoothed_attack_varies_one_thing_at_a_time(self, tmp_path: Path) -> None:

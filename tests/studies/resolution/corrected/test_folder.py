@@ -12,7 +12,7 @@ import pytest
 
 from src.base import InputError
 from src.certification_log import Fixed
-from src.studies.resolution.config import NORMAL
+from src.studies.resolution.config import DOWNSCALED, NORMAL
 from src.studies.resolution.corrected.config import FULL
 from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.corrected.tables import TABLES, write_tables
@@ -50,7 +50,7 @@ class TestFolder:
 
     def test_every_column_that_is_computed_is_written(self, tmp_path: Path) -> None:
         """A column of the header that no row fills would be a misspelt one."""
-        folder = make_folder(tmp_path, corrected_jobs("paper", [0], "float32", None, [NORMAL]), images=100)
+        folder = make_folder(tmp_path, corrected_jobs("paper", [0], "float32", None, [NORMAL, DOWNSCALED]), images=100)
         write_tables(folder)
         for name in TABLES:
             rows = pd.read_csv(folder / name)

@@ -30,7 +30,7 @@ from src.studies.resolution.corrected.plan import CorrectedJob, corrected_jobs, 
 from src.studies.resolution.plan import Places
 from src.training.recipes import MACER, Consistency, Gaussian, Recipe, SmoothAdv, Stability
 
-SMOKE, QUICK, PAPER = PROFILES
+SMOKE, QUICK, PAPER, SEEDS = PROFILES
 FIXED, SEQUENTIAL = Fixed(10), Sequential((0.0, 0.25), 100)
 
 

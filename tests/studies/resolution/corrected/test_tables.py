@@ -107,6 +107,22 @@ class TestCertifiedAccuracy:
         assert rows.loc[[0, 0.25], "published"].tolist() == [0.992, 0.985]
         assert rows[["floor", "published_minus_ours", "at_or_above_floor"]].isna().all(axis=None)
 
+    @pytest.mark.parametrize(("n", "published_radii"), [(1_000, [0, 0.25, 0.5]), (100_000, [0, 0.25, 0.5, 0.75])])
+    def test_a_published_radius_that_the_draws_cannot_certify_has_no_row(
+        self, n: int, published_radii: list[float], tmp_path: Path
+    ) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Fixed(n), log_rows([0.6] * 10, n))
+        rows = table(one, tmp_path, "certified_accuracy.csv")
+        assert rows.loc[rows["published"].notna(), "radius"].tolist() == published_radii
+        # 1,000 of 1,000 votes certify 0.6158.
+        assert rows["radius"].max() == (0.5625 if n == 1_000 else 0.9375)
+
+    def test_a_radius_of_a_grid_that_the_cap_cannot_certify_has_no_row(self, tmp_path: Path) -> None:
+        one = job(NORMAL, Gaussian(0.25), FULL)
+        write_log(one, tmp_path, Sequential((0.25, 0.75), 300), log_rows([0.25, None]))
+        assert table(one, tmp_path, "certified_accuracy.csv")["radius"].tolist() == [0.25]
+
     def test_out_of_reach_is_not_compared(self, tmp_path: Path) -> None:
         one = job(NORMAL, Gaussian(0.25), FULL)
         # 100,000 hits certify 3.81 sigma by a fixed number, and sequentially less than that: not 4 sigma.
@@ -162,6 +178,7 @@ class TestCertificates:
         assert row[["draws_mean", "draws_median", "draws_max", "draws_total"]].tolist() == [1e5, 1e5, 1e5, 1e6]
         published_minus = row[["published_minus_acr", "published_minus_acr_low", "published_minus_acr_high"]].tolist()
         assert row["published_acr"] == 0.911
+        assert row["largest_radius"] == 0.95286
         assert published_minus == pytest.approx([0.56, 0.56 - half, 0.56 + half], abs=1e-5)
 
     def test_a_sequential_log(self, tmp_path: Path) -> None:
@@ -233,6 +250,8 @@ class TestSequential:
         write_log(one, tmp_path, Sequential((0.25, 0.75), cap), log_rows([None, 0.25, 0.25], 200))
         rows = table(one, tmp_path, "sequential.csv")
         np.testing.assert_array_equal(rows["decided_otherwise"], decided)
+        assert rows["fixed_accuracy"].isna().tolist() == [False, n == 1_000]
+        assert rows["sequential_low"].isna().tolist() == [False, cap == 300]
         assert rows["decided_otherwise_images"].isna().tolist() == [False, True]
 
     def test_without_a_common_image_there_is_no_row(self, tmp_path: Path) -> None:
@@ -267,6 +286,8 @@ class TestRecipes:
         assert rows.index.tolist() == ["gaussian", "stability", "consistency", "smoothadv"]
         assert rows["images"].tolist() == [5, 4, 6, 4]
         assert rows["acr"].tolist() == pytest.approx([0.2, 0.125, 0.35, 0.275], abs=1e-6)
+        # 0.25 * Phi^-1(0.001^(1 / 2000)), rounded down.
+        assert rows["largest_radius"].tolist() == [0.67545] * 4
 
     def test_differences_are_paired_and_have_a_sign(self, rows: pd.DataFrame) -> None:
         # Each image gains 0.1: resampling changes nothing, whatever the spread between images.
