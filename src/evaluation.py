@@ -16,6 +16,7 @@ from src.base import LabeledImages
 from src.conditions import Attack, Condition, HasColumns, Smoothing, missing_images
 from src.records import Records
 from src.smoothing.classifier import SmoothedClassifier
+from src.smoothing.votes import Votes
 
 BLOCK = 100
 """Images evaluated together, and all that an interruption can cost."""
@@ -71,9 +72,13 @@ class Evaluator:
             wide = logits.astype(np.float64)
             losses = special.logsumexp(wide, axis=1) - wide[np.arange(len(labels)), labels]
             return logits.argmax(axis=1), losses.astype(np.float32)
-        votes = self._smoothed.with_sigma(smoothing.sigma).vote(images, smoothing.n, indices)
+        votes = self.votes(images, indices, smoothing)
         likelihoods = votes.probabilities[np.arange(len(labels)), labels].astype(np.float64)
         return votes.prediction, -np.log(np.clip(likelihoods, 1e-7, 1 - 1e-7))
+
+    def votes(self, images: np.ndarray, indices: np.ndarray, smoothing: Smoothing) -> Votes:
+        """How the draws of the smoothed classifier voted."""
+        return self._smoothed.with_sigma(smoothing.sigma).vote(images, smoothing.n, indices)
 
     def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
         """The images of a block as this attack leaves them, float32 in [0, 1]."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from src.base import InputError, Precision
 from src.command_line import Parser, exit_status, whole_number
 from src.startup import check_bfloat16, start_tensorflow
+from src.studies.resolution.conclusion import conclude
 from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
 from src.studies.resolution.corrected import estimates as corrected_estimates
 from src.studies.resolution.corrected import run as corrected_run
@@ -101,6 +102,7 @@ def _main(options: argparse.Namespace) -> None:
         run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
     if corrected:
         corrected_run.run(corrected, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+    conclude(places, profile)
 
 
 def _profile(name: str | None) -> Profile:

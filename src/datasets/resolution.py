@@ -20,7 +20,9 @@ from src.files import write_atomically, write_text
 from src.progress import stage
 
 SOURCE_SIDE = 28
-ESRGAN_SIDE = 56
+ESRGAN_SIDES = (56, 112)
+"""The network quadruples; 56 is the mean of each 2x2 of its output."""
+
 FORMAT = 1
 """Rises when what a shard holds changes, so that older caches are left alone."""
 
@@ -37,7 +39,7 @@ class Resolution:
     """A side length in pixels and the way from 28x28 to it.
 
     Raises:
-        InputError: an unknown method, or a side that the method can't give: "original" gives 28, "esrgan" 56.
+        InputError: an unknown method, or a side that the method can't give: "original" gives 28, "esrgan" 56 or 112.
     """
 
     side: int
@@ -48,9 +50,10 @@ class Resolution:
             raise InputError(f"method: expected one of {', '.join(get_args(Method))}, got {self.method!r}.")
         if not isinstance(self.side, int) or isinstance(self.side, bool) or self.side < 1:
             raise InputError(f"side: expected a positive whole number of pixels, got {self.side!r}.")
-        only = {"original": SOURCE_SIDE, "esrgan": ESRGAN_SIDE}.get(self.method, self.side)
-        if self.side != only:
-            raise InputError(f"side: {self.method} gives {only} only, got {self.side}; name {only} or a PIL filter.")
+        sides = {"original": (SOURCE_SIDE,), "esrgan": ESRGAN_SIDES}.get(self.method, (self.side,))
+        if self.side not in sides:
+            given = " or ".join(map(str, sides))
+            raise InputError(f"side: {self.method} gives {given} only, got {self.side}; name {given} or a PIL filter.")
 
 
 def at_resolution(
@@ -170,7 +173,8 @@ def _write_shard(folder: Path, block: LabeledImages, keys: list[bytes], resized:
 
 def _resizer(resolution: Resolution, esrgan: str | None) -> Callable[[np.ndarray], np.ndarray]:
     if resolution.method == "esrgan":
-        return load_esrgan(esrgan)
+        upscaler = load_esrgan(esrgan)
+        return upscaler if resolution.side == 2 * SOURCE_SIDE else upscaler.quadruple
     size, resample = (resolution.side, resolution.side), _FILTERS[resolution.method]
 
     def resize(images: np.ndarray) -> np.ndarray:

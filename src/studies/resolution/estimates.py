@@ -58,6 +58,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     )
     if not job.missing(places):
         classifications = 0
+    classifications += job.missing_votes(places) * job.protocol.votes + job.missing_fit(places)
     upscaled = (0 if trained else images) + (job.profile.test_images[-1] if classifications else 0)
     return costs(
         job.variant,

@@ -13,8 +13,8 @@ import numpy as np
 from src.arrays import save_arrays
 from src.attacks.diagnostics import softmax_as_logits, zero_gradients
 from src.attacks.fgsm import FGSM
-from src.base import InputError
-from src.conditions import Attack, Smoothing
+from src.base import InputError, LabeledImages
+from src.conditions import Attack, Condition, Smoothing
 from src.datasets.mnist import Mnist
 from src.evaluation import Evaluator, evaluate
 from src.progress import stage
@@ -60,8 +60,7 @@ def _train_and_evaluate(job: Job, places: Places, mnist: Mnist, esrgan: str | No
         network = train_network(job.trial, images, trial_folder)
         del images
     table = places.profile(job.profile) / "trials.csv"
-    records = job.records(places)
-    refuse_other_weights(table, [records.path, records.partial, job.examples(places)], job.trial, trial_folder)
+    refuse_other_weights(table, job.made(places), job.trial, trial_folder)
     # Listed before its first record, so that the records' weights are known.
     save_trial(table, job.trial, trial_folder.facts())
     _evaluate(job, places, mnist, network, esrgan)
@@ -91,6 +90,7 @@ def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder
 
 def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrgan: str | None) -> None:
     evaluator = Evaluator(network, job.trial.seed)
+    _evaluate_on_training_images(job, places, mnist, evaluator, esrgan)
     counts = sorted(set(job.work.values()))
     data = test_images(mnist, counts[-1], job.protocol, job.variant, places.cache, esrgan)
     records = job.records(places)
@@ -100,6 +100,7 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
             conditions = [condition for condition, needed in job.work.items() if needed == count]
             evaluate(evaluator, job.trial.key, data.take(slice(0, count)), conditions, records, advance)
     records.finish()
+    _count_votes(job, places, evaluator, data.take(slice(0, job.profile.sweep_images)))
     shown = data.take(slice(0, EXAMPLES))
     attack = Attack(job.protocol.attack_epsilon(job.variant), job.protocol.attacked_output)
     clean = shown.as_float()
@@ -121,6 +122,48 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
             **predictions,
         },
     )
+
+
+def _evaluate_on_training_images(
+    job: Job, places: Places, mnist: Mnist, evaluator: Evaluator, esrgan: str | None
+) -> None:
+    if job.missing_fit(places):
+        images = training_images(mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan)
+        # The head of them: what follows repeats it, where an epoch has several passes.
+        data = images.take(slice(0, len(job.fit_indices)))
+        with stage(f"{job.variant.name} ({job.protocol.name}) on its training images", len(data), "images") as advance:
+            evaluate(evaluator, job.trial.key, data, [Condition()], job.fit(places), advance)
+    job.fit(places).finish()
+
+
+def _count_votes(job: Job, places: Places, evaluator: Evaluator, data: LabeledImages) -> None:
+    description = f"Votes of {job.variant.name} ({job.protocol.name})"
+    if job.missing_votes(places):
+        with stage(description, total=job.missing_votes(places), unit="classifications") as advance:
+            evaluate(VoteCounter(evaluator), job.trial.key, data, job.vote_conditions, job.votes(places), advance)
+    job.votes(places).finish()
+
+
+class VoteCounter:
+    """Evaluates conditions of the smoothed classifier to how its votes fell.
+
+    Args:
+        evaluator: of the trial's network.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
+        """As the evaluator's."""
+        return self._evaluator.adversarial(block, attack)
+
+    def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Condition) -> dict[str, np.ndarray]:
+        """The predicted class with its votes, and the votes of the class that follows."""
+        assert condition.smoothing is not None
+        votes = self._evaluator.votes(images, block.indices, condition.smoothing)
+        ordered = np.sort(votes.counts, axis=1)
+        return {"prediction": votes.prediction, "votes": ordered[:, -1], "runner_up_votes": ordered[:, -2]}
 
 
 def _tell_of_a_broken_attack(job: Job, attack: FGSM, images: np.ndarray, labels: np.ndarray) -> None:

@@ -43,6 +43,26 @@ class Example:
     rs: np.ndarray
 
 
+def read_claim_tests(folder: Path) -> pd.DataFrame:
+    """The comparisons behind the claims' verdicts.
+
+    Args:
+        folder: results/resolution/<profile>.
+
+    Raises:
+        InputError: the table is missing or not such a table.
+    """
+    path = folder / "claim_tests.csv"
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values={"p_value": [""]})
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror}. {REMEDY}") from error
+    missing = {"claim", "protocol", "subject", "value", "low", "high", "outcome"} - set(table)
+    if missing:
+        raise InputError(f"{path} has no column {', '.join(sorted(missing))}. {REMEDY}")
+    return table
+
+
 def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame:
     """A table of a profile's folder, the study's protocols and variants in their order.
 

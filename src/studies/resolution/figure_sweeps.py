@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from src.plotting import GREY, PAPER_MARK, WIDTH, plain_ticks, styled
-from src.studies.resolution.config import FULL_SCALE, RELEASED, UPSCALED_AI
+from src.studies.resolution.config import FULL_SCALE, NOTEBOOK_EPSILONS, RELEASED
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
 from src.studies.resolution.published_tables import reported
 
@@ -24,8 +24,6 @@ NEEDED = ("sigma", "sigma_255", "epsilon", "cnn_accuracy", "rs_accuracy", "rs_lo
 NOTEBOOK_SIGMA = RELEASED.sigma
 WRITTEN_SIGMA = 1.0
 """The paper writes a noise of 255 on pixels in 0-255."""
-
-NOTEBOOK_EPSILONS = (RELEASED.epsilon, RELEASED.attack_epsilon(UPSCALED_AI))
 
 SHADING = "Shaded: 95% interval of RS's accuracy."
 

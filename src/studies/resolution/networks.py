@@ -9,10 +9,11 @@ import numpy as np
 
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.base import LabeledImages
+from src.datasets.esrgan import halve
 from src.datasets.mnist import Mnist
-from src.datasets.resolution import at_resolution
-from src.studies.resolution.config import NUM_CLASSES, TRAIN_SPLIT, Profile, Protocol, Variant
-from src.studies.resolution.plan import number_of_training_images, test_order, train_order
+from src.datasets.resolution import Resolution, at_resolution
+from src.studies.resolution.config import NUM_CLASSES, Profile, Protocol, Variant
+from src.studies.resolution.plan import test_order, training_indices
 from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
 from src.trials import Trial, TrialFolder
 
@@ -27,12 +28,16 @@ def training_images(
 
     An epoch shuffles them all together, repetitions too, as a data set that was concatenated with itself.
     """
-    order = train_order()
-    part = order[:TRAIN_SPLIT] if protocol.train_split == "larger" else order[TRAIN_SPLIT:]
-    source = mnist.train.take(part[: number_of_training_images(profile, protocol)])
-    images = at_resolution(source, "train", protocol.resolution(variant), cache, esrgan)
+    source = mnist.train.take(training_indices(profile, protocol))
+    resolution = protocol.resolution(variant)
+    before_halving = protocol.noise_before_halving and resolution.method == "esrgan"
+    if before_halving:
+        resolution = Resolution(2 * resolution.side, "esrgan")
+    images = at_resolution(source, "train", resolution, cache, esrgan)
     if protocol.train_noise > 0:
         images = _with_stored_noise(images, protocol.train_noise, seed)
+    if before_halving:
+        images = LabeledImages(halve(images.images), images.labels, images.indices)
     return images.take(np.tile(np.arange(len(images)), protocol.passes))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from src.base import Precision
-from src.conditions import COLUMNS, KEY, Attack, Condition, Smoothing, missing_images
+from src.conditions import COLUMNS, CONDITION, KEY, Attack, Condition, Smoothing, missing_images
 from src.datasets.esrgan import handle_identity
 from src.records import Records
 from src.studies.resolution.config import (
     BATCH_SIZE,
+    NOTEBOOK_EPSILONS,
     SPLIT_SEED,
     STUDY,
     SUBSET,
@@ -25,6 +26,15 @@ from src.studies.resolution.config import (
     Variant,
 )
 from src.trials import Trial, TrialFolder
+
+VOTES_COLUMNS = {
+    **{name: kind for name, kind in COLUMNS.items() if name != "loss"},
+    "votes": "int64",
+    "runner_up_votes": "int64",
+}
+"""Of a record of the smoothed classifier's votes: the predicted class's, and those of the class that follows."""
+
+VOTES_KEY = ("trial", *CONDITION, "image")
 
 
 def resolution_trial(
@@ -48,6 +58,8 @@ def resolution_trial(
     }
     if resolution.method == "esrgan":
         training["esrgan"] = handle_identity(esrgan)
+        if protocol.noise_before_halving:
+            training["noise_side"] = 2 * resolution.side
     return Trial(STUDY, protocol.name, variant.name, "cross_entropy", seed, precision, training)
 
 
@@ -60,6 +72,13 @@ def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
 def train_order() -> np.ndarray:
     """The fixed order whose head and tail are the two parts of the split: indices, (60000,) int64."""
     return np.random.default_rng(SPLIT_SEED).permutation(60_000)
+
+
+def training_indices(profile: Profile, protocol: Protocol) -> np.ndarray:
+    """The training images of a network, (images,) int64."""
+    order = train_order()
+    part = order[:TRAIN_SPLIT] if protocol.train_split == "larger" else order[TRAIN_SPLIT:]
+    return part[: number_of_training_images(profile, protocol)]
 
 
 def test_order() -> np.ndarray:
@@ -127,9 +146,14 @@ class Job:
         return tuple(Condition(attack, s) for attack in attacks for s in (None, smoothing))
 
     @property
+    def budget_conditions(self) -> tuple[Condition, ...]:
+        """The network under each of the notebook's two budgets, whichever it used itself."""
+        return tuple(Condition(Attack(epsilon, self.protocol.attacked_output)) for epsilon in NOTEBOOK_EPSILONS)
+
+    @property
     def work(self) -> dict[Condition, int]:
         """Of how many test images the records must hold each condition."""
-        needed = dict.fromkeys(self.paper_conditions, self.profile.test_images[-1])
+        needed = dict.fromkeys(self.paper_conditions + self.budget_conditions, self.profile.test_images[-1])
         for condition in self.sigma_conditions + self.epsilon_conditions:
             needed.setdefault(condition, self.profile.sweep_images)
         return needed
@@ -138,12 +162,39 @@ class Job:
         """The trial's records in this profile."""
         return Records(places.profile(self.profile) / "records" / f"{self.trial.key}.csv.gz", COLUMNS, KEY)
 
+    def votes(self, places: Places) -> Records:
+        """How the votes of the smoothed classifier fell, for what abstention would have said."""
+        path = places.profile(self.profile) / "votes" / f"{self.trial.key}.csv.gz"
+        return Records(path, VOTES_COLUMNS, VOTES_KEY)
+
+    def fit(self, places: Places) -> Records:
+        """What the network says of its training images, as it was given them."""
+        return Records(places.profile(self.profile) / "fit" / f"{self.trial.key}.csv.gz", COLUMNS, KEY)
+
+    def _all_records(self, places: Places) -> tuple[Records, ...]:
+        return self.records(places), self.votes(places), self.fit(places)
+
+    def made(self, places: Places) -> list[Path]:
+        """The files that hold what the trial's network said; some may not exist."""
+        files = [path for records in self._all_records(places) for path in (records.path, records.partial)]
+        return [*files, self.examples(places)]
+
+    @property
+    def fit_indices(self) -> np.ndarray:
+        """Training images that tell how well it fits: as many as the largest test set, or all."""
+        return training_indices(self.profile, self.protocol)[: self.profile.test_images[-1]]
+
+    @property
+    def vote_conditions(self) -> tuple[Condition, ...]:
+        """Those of the paper's tables with the smoothed classifier."""
+        return tuple(condition for condition in self.paper_conditions if condition.smoothing)
+
     def examples(self, places: Places) -> Path:
         """The few images, clean and attacked, that figures show."""
         return places.profile(self.profile) / "examples" / f"{self.trial.key}.npz"
 
     def missing(self, places: Places) -> int:
-        """(image, condition) pairs without a record.
+        """(image, condition) pairs without a record, of predictions on test images.
 
         Raises:
             InputError: a records file is damaged.
@@ -151,15 +202,32 @@ class Job:
         records, order = self.records(places).load(), test_order()
         return sum(len(missing_images(records, condition, order[:count])) for condition, count in self.work.items())
 
-    def is_evaluated(self, places: Places) -> bool:
-        """Whether the records and the examples for the figures are complete.
+    def missing_votes(self, places: Places) -> int:
+        """(image, condition) pairs of which the votes are not known.
 
         Raises:
             InputError: a records file is damaged.
         """
-        records = self.records(places)
-        finished = records.path.exists() and not records.partial.exists() and self.examples(places).exists()
-        return finished and self.missing(places) == 0
+        votes, order = self.votes(places).load(), test_order()[: self.profile.sweep_images]
+        return sum(len(missing_images(votes, condition, order)) for condition in self.vote_conditions)
+
+    def missing_fit(self, places: Places) -> int:
+        """Training images of which it is not known what the network says.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        return len(missing_images(self.fit(places).load(), Condition(), self.fit_indices))
+
+    def is_evaluated(self, places: Places) -> bool:
+        """Whether all records and the examples for the figures are complete.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        finished = all(records.path.exists() and not records.partial.exists() for records in self._all_records(places))
+        missing = (self.missing, self.missing_votes, self.missing_fit)
+        return finished and self.examples(places).exists() and not any(count(places) for count in missing)
 
     def is_done(self, places: Places, listed: Collection[str]) -> bool:
         """Whether nothing is missing; `listed` are the keys in the profile's table of trials.

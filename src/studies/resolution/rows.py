@@ -39,3 +39,9 @@ def first_images(records: pd.DataFrame, count: int) -> pd.DataFrame | None:
     """The records of the first `count` images of the shuffled test set, by image; None unless all are there."""
     chosen = records[np.isin(records["image"].to_numpy(), test_order()[:count])]
     return chosen.sort_values("image") if len(chosen) == count else None
+
+
+def right(records: pd.DataFrame) -> np.ndarray:
+    """(images,) bool, by ascending image: whether the answer is the label; an abstention is not."""
+    ordered = records.sort_values("image")
+    return (ordered["label"] == ordered["prediction"]).to_numpy()

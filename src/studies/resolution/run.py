@@ -42,20 +42,24 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
         unfinished = [job for job in jobs if not job.is_done(places, listed)]
         if unfinished:
             _execute(unfinished, places, esrgan, prepare)
-        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == _made_from(folder):
+        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == made_from(folder):
             print(f"Nothing to do: of profile {profile.name}, {len(jobs)} of {len(jobs)} networks are complete.")
             print_summary(folder, profile)
             return
         write_tables(folder, profile)
         write_figures(folder)
-        write_text(marker, _made_from(folder))
+        write_text(marker, made_from(folder))
     print_summary(folder, profile)
 
 
-def _made_from(folder: Path) -> str:
+def made_from(folder: Path) -> str:
     """What tables and figures are made from; written after them, it tells whether they are up to date."""
-    sources = {path.name: sha256(path) for path in sorted(folder.glob("records/*.csv.gz"))}
-    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "records": sources}, indent=2) + "\n"
+    sources = {
+        f"{kind}/{path.name}": sha256(path)
+        for kind in ("records", "votes", "fit")
+        for path in sorted((folder / kind).glob("*.csv.gz"))
+    }
+    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": sources}, indent=2) + "\n"
 
 
 def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

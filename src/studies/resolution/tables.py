@@ -12,26 +12,28 @@ from src.conditions import COLUMNS, KEY
 from src.files import write_text
 from src.records import Records
 from src.studies.resolution.config import PROTOCOLS, VARIANTS, Profile
+from src.studies.resolution.difference_table import difference_table
 from src.studies.resolution.plan import Job
 from src.studies.resolution.published_tables import published_table
 from src.studies.resolution.sweep_tables import epsilon_sweep, sigma_sweep
 from src.trials import Trial
 from src.trials_table import load_trials
 
-TABLES = ("accuracy.csv", "adversarial_accuracy.csv", "sigma_sweep.csv", "epsilon_sweep.csv")
+TABLES = ("accuracy.csv", "adversarial_accuracy.csv", "differences.csv", "sigma_sweep.csv", "epsilon_sweep.csv")
 
 
 def write_tables(folder: Path, profile: Profile) -> None:
-    """Write the four tables of all trials in a profile's folder.
+    """Write the tables of all trials in a profile's folder.
 
     Raises:
         InputError: trials.csv or a records file is damaged.
         StorageError: the folder can't be written.
     """
-    trials = list(_evaluated(folder, profile))
+    trials = list(evaluated(folder, profile))
     tables = (
         published_table("accuracy", profile, trials),
         published_table("adversarial", profile, trials),
+        difference_table(profile, trials),
         sigma_sweep(trials),
         epsilon_sweep(trials),
     )
@@ -39,7 +41,12 @@ def write_tables(folder: Path, profile: Profile) -> None:
         write_text(folder / name, table.to_csv(index=False, float_format="%.6g"))
 
 
-def _evaluated(folder: Path, profile: Profile) -> Iterator[tuple[Job, pd.DataFrame]]:
+def evaluated(folder: Path, profile: Profile) -> Iterator[tuple[Job, pd.DataFrame]]:
+    """The trials of a profile's folder with their records, in the order of tables; none if it has no trials.csv.
+
+    Raises:
+        InputError: trials.csv or a records file is damaged, or a trial is not known here.
+    """
     protocols = {protocol.name: protocol for protocol in PROTOCOLS}
     variants = {variant.name: variant for variant in VARIANTS}
     trials = [trial for trial, _ in load_trials(folder / "trials.csv").values()]

@@ -30,6 +30,7 @@ from src.studies.resolution.config import (
 )
 from src.studies.resolution.plan import Job, Places, jobs, number_of_training_images, resolution_trial
 from src.trials import Trial
+from tests.studies.resolution.records_folder import write_fit, write_votes
 
 TWO = replace(SMOKE, test_images=(3, 5), sweep_images=2)
 """Few images, so that records can be made by hand."""
@@ -119,7 +120,7 @@ class TestTrials:
             trial(precision="bfloat16"),
             *(trial(variant=UPSCALED_AI, esrgan=handle) for handle in (*handles, "https://example.org/esrgan")),
         ]
-        assert len({one.key for one in every}) == len(every) == 19
+        assert len({one.key for one in every}) == len(every) == 25
 
     def test_key_does_not_depend_on_where_the_esrgan_lies(self, tmp_path: Path) -> None:
         keys = set()
@@ -194,18 +195,21 @@ class TestConditions:
     @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
     def test_work_is_what_the_tables_need(self, protocol: Protocol, variant: Variant) -> None:
         one = job(PAPER, protocol, variant)
-        for condition in one.paper_conditions:
-            assert one.work[condition] == 10_000
-        swept = {*one.sigma_conditions, *one.epsilon_conditions} - {*one.paper_conditions}
+        budgets = {Condition(Attack(epsilon / 255, protocol.attacked_output)) for epsilon in (2, 10)}
+        assert set(one.budget_conditions) == budgets
+        tabled = {*one.paper_conditions} | budgets
+        assert {one.work[condition] for condition in tabled} == {10_000}
+        swept = {*one.sigma_conditions, *one.epsilon_conditions} - tabled
         assert {one.work[condition] for condition in swept} == {1_000}
-        assert set(one.work) == swept | {*one.paper_conditions}
+        assert set(one.work) == swept | tabled
 
 
 class TestMissing:
     def test_all_at_first(self, places: Places) -> None:
-        # 5 images of the tables' 4 conditions; 2 of those that only a sweep has: 8 sigmas without the tables' own,
-        # 8 budgets above 0 without the tables' own, each for the network and its smoothed classifier.
-        assert job().missing(places) == 4 * 5 + (7 + 2 * 7) * 2
+        # 5 images of the tables' 4 conditions and of the network at the other one's budget; 2 of those that only a
+        # sweep has: 8 sigmas without the tables' own, 8 budgets above 0 without the tables' own, each for the network
+        # and its smoothed classifier, the network at the other one's budget being there already.
+        assert job().missing(places) == 5 * 5 + (7 + 2 * 7 - 1) * 2
 
     def test_partly_filled(self, places: Places) -> None:
         one = job()
@@ -235,7 +239,7 @@ class TestMissing:
     def test_other_trials_records_do_not_count(self, places: Places) -> None:
         one, other = job(), job(protocol=WRITTEN)
         one.records(places).append(rows(one, Condition(), 5))
-        assert other.missing(places) == 62
+        assert other.missing(places) == 65
 
     def test_is_done_needs_records_examples_and_the_tables_row(self, places: Places) -> None:
         one = job()
@@ -247,6 +251,9 @@ class TestMissing:
             records.append(rows(one, condition, count))
         assert not one.is_done(places, [key]), "the records are still in the making"
         records.finish()
+        assert not one.is_done(places, [key]), "votes and answers on training images are missing"
+        write_votes(places, one)
+        write_fit(places, one)
         assert one.is_done(places, [key])
         assert not one.is_done(places, [])
         assert not one.is_done(places, ["released-normal-seed1-0000000000"])

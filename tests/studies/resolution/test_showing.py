@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+
+from src.base import InputError
+from src.datasets.resolution import Resolution
+from src.studies.resolution import showing
+from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SMOKE
+from src.studies.resolution.plan import resolution_trial
+from src.trials_table import save_trial
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment that names folders of its own, with MNIST in one, and a profile without anything."""
+    for name in ("data", "models", "results"):
+        monkeypatch.setenv(f"REPRODUCE_{name.upper()}", str(tmp_path / name))
+    monkeypatch.setenv("REPRODUCE_PROFILE", "smoke")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mnist.npz").symlink_to(ROOT / "data" / "mnist.npz")
+    (tmp_path / "results" / "resolution" / "smoke").mkdir(parents=True)
+    return tmp_path
+
+
+class TestPlaces:
+    def test_the_repository_s_and_profile_paper_by_default(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("DATA", "MODELS", "RESULTS", "PROFILE"):
+            monkeypatch.delenv(f"REPRODUCE_{name}", raising=False)
+        monkeypatch.chdir(tmp_path)
+        places = showing.places()
+        assert (places.data, places.models, places.results) == (ROOT / "data", ROOT / "models", ROOT / "results")
+        assert showing.results_folder() == ROOT / "results" / "resolution" / "paper"
+
+    def test_those_of_the_environment(self, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert showing.places().models == folders / "models"
+        assert showing.results_folder() == folders / "results" / "resolution" / "smoke"
+        monkeypatch.setenv("REPRODUCE_MODELS", "elsewhere")
+        assert showing.places().models == ROOT / "elsewhere"
+
+    @pytest.mark.parametrize(("profile", "saying"), [("huge", "smoke, quick, paper"), ("quick", "--profile quick")])
+    def test_what_is_not_there_is_told(
+        self, folders: Path, monkeypatch: pytest.MonkeyPatch, profile: str, saying: str
+    ) -> None:
+        monkeypatch.setenv("REPRODUCE_PROFILE", profile)
+        with pytest.raises(InputError, match=saying):
+            showing.results_folder()
+
+
+def test_pictures_keep_every_pixel_when_shown() -> None:
+    sides = (14, 28, 56)
+    images = {str(side): np.indices((side, side)).sum(axis=0) % 2 for side in sides}
+    shown = showing.show(showing.pictures([images]), "three boards")
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(shown.data)).convert("L"))
+    assert shown.width <= showing.DISPLAYED and shown.alt == "three boards"
+    for place, side in enumerate(sides):
+        size, left = showing.PANEL // side, 24 + place * (showing.PANEL + 24)
+        # The middles of the squares, away from the frame.
+        middles = np.arange(2, side - 2) * size + size // 2
+        found = pixels[130 + middles][:, left + middles] > 127
+        np.testing.assert_array_equal(found, images[str(side)][2:-2, 2:-2].astype(bool))
+
+
+def test_a_table_shows_nothing_where_there_is_no_value() -> None:
+    text = showing.as_table(pd.DataFrame({"a": ["x", "y"], "b": [0.12345, np.nan]}), digits=2).data
+    cells = re.findall(r"<td>(.*?)</td>", text)
+    assert cells == ["x", "0.12", "y", ""]
+
+
+class TestDigits:
+    def test_of_the_digit_at_the_resolution_one_after_another(self, folders: Path) -> None:
+        first = showing.digit_image(7)
+        assert first.images.shape == (1, 14, 14, 1) and first.labels.tolist() == [7]
+        second = showing.digit_image(7, Resolution(28, "original"), which=1)
+        assert second.images.shape == (1, 28, 28, 1) and second.labels.tolist() == [7]
+        assert first.indices != second.indices
+
+    @pytest.mark.parametrize(("digit", "which"), [(10, 0), (7, 5000), (7, -1)])
+    def test_one_that_is_not_there(self, folders: Path, digit: int, which: int) -> None:
+        with pytest.raises(InputError, match="the test set has"):
+            showing.digit_image(digit, which=which)
+
+
+def test_histories_in_the_order_of_the_study(folders: Path) -> None:
+    results = showing.results_folder()
+    assert showing.histories(results).empty
+    for variant in (NORMAL, DOWNSCALED):
+        trial = resolution_trial(SMOKE, RELEASED, variant, 0, "float32", None)
+        save_trial(results / "trials.csv", trial, {})
+        path = showing.places().trial(trial).history
+        path.parent.mkdir(parents=True)
+        path.write_text("epoch,loss,accuracy,seconds\n1,0.5,0.8,3\n2,0.25,0.9,3\n")
+    found = showing.histories(results)
+    assert found["variant"].tolist() == ["Downscaled"] * 2 + ["Normal"] * 2
+    assert found["accuracy"].tolist() == [0.8, 0.9] * 2 and found["sigma"].isna().all()
+    path.unlink()
+    assert set(showing.histories(results)["variant"]) == {"Normal"}

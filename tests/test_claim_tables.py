@@ -1,0 +1,122 @@
+"""Claims as rows: what is said, the test least in the claim's favour, and where its query is found."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from src import claim_tables
+from src.claim_tables import claims_table
+from src.claims import Claim, Comparison, Judgement, Outcome, Verdict, judge
+from src.metrics import Interval
+
+HOLDS, FAILS, INCONCLUSIVE, SHOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.INCONCLUSIVE, Outcome.SHOWN
+PROTOCOLS = ("released", "written")
+
+
+def comparison(outcome: Outcome, protocol: str = "released", number: int = 0) -> Comparison:
+    """Whose every number is told by `number`."""
+    value = Interval(0.5 + number, 0.25 + number, 0.75 + number)
+    return Comparison(
+        protocol, f"network {number}", f"quantity {number}", value, outcome, seeds=1 + number, images=100 + number,
+        p_value=0.125 * number, note=f"note {number}",
+    )  # fmt: skip
+
+
+def some(evidence: Sequence[Comparison], protocol: str | None = None) -> Iterator[Comparison]:
+    """A query: the tests of one protocol, or all."""
+    return (test for test in evidence if protocol in (None, test.protocol))
+
+
+def claim(name: str = "a claim", query: object = some, decided_by: tuple[str, ...] = PROTOCOLS) -> Claim[object]:
+    return Claim(
+        name, "Table 1", 'It is "so", always', "quoted", "0.982", "0.9820", "some", query, decided_by, "a note"
+    )  # type: ignore[arg-type]
+
+
+def row(*tests: Comparison, **given: object) -> pd.Series:
+    table = claims_table(judge([claim(**given)], tests), PROTOCOLS)  # type: ignore[arg-type]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+class TestClaims:
+    def test_says_what_is_claimed(self) -> None:
+        found = row(comparison(HOLDS), comparison(FAILS, "written"))
+        assert found["claim"] == "a claim" and found["verdict"] == "reproduced only as released"
+        assert found["source"] == "Table 1" and found["statement"] == 'It is "so", always'
+        assert (found["wording"], found["reported"], found["author_notebook"]) == ("quoted", "0.982", "0.9820")
+        assert (found["tolerance"], found["decided_by"], found["note"]) == ("some", "released written", "a note")
+
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    def test_shows_the_first_of_the_tests_least_in_favour(self, count: int) -> None:
+        for found in itertools.product(Outcome, repeat=count):
+            shown = next(
+                place
+                for worst in (FAILS, INCONCLUSIVE, HOLDS, SHOWN)
+                for place, one in enumerate(found)
+                if one is worst
+            )
+            cells = row(*(comparison(one, number=place) for place, one in enumerate(found)))
+            assert cells["released_outcome"] == found[shown]
+            assert cells["released_subject"] == f"network {shown}"
+            assert cells["released_quantity"] == f"quantity {shown}"
+            numbers = [cells[f"released_{name}"] for name in ("value", "low", "high", "seeds", "images", "tests")]
+            assert numbers == [0.5 + shown, 0.25 + shown, 0.75 + shown, 1 + shown, 100 + shown, count]
+
+    def test_nothing_stands_where_nothing_was_measured(self) -> None:
+        cells = row(comparison(INCONCLUSIVE))
+        assert [cells[f"written_{name}"] for name in ("outcome", "subject", "quantity")] == ["", "", ""]
+        assert all(math.isnan(cells[f"written_{name}"]) for name in ("value", "low", "high", "seeds", "images"))
+        assert cells["written_tests"] == 0 and cells["released_tests"] == 1
+        assert row()["verdict"] == Verdict.NOT_MEASURED
+
+    def test_of_what_is_not_testable(self) -> None:
+        cells = row(comparison(HOLDS), query=None, decided_by=())
+        assert (cells["verdict"], cells["query"], cells["decided_by"]) == ("not testable", "", "")
+
+    def test_shows_also_protocols_that_do_not_decide(self) -> None:
+        cells = row(comparison(HOLDS), comparison(FAILS, "written"), decided_by=("released",))
+        assert (cells["verdict"], cells["decided_by"]) == ("reproduced", "released")
+        assert cells["written_outcome"] == "fails"
+
+    def test_names_the_query_with_its_arguments(self) -> None:
+        place = f"{__name__}.some"
+        assert row(query=some)["query"] == f"{place}()"
+        assert row(query=partial(some, protocol="written"))["query"] == f"{place}(protocol='written')"
+        nested = partial(partial(some, protocol="written"), protocol=None)
+        assert row(query=nested)["query"] == f"{place}(protocol=None)"
+
+    def test_rows_keep_the_order_of_the_claims_and_survive_csv(self) -> None:
+        table = claims_table(judge([claim("b"), claim("a", None)], [comparison(HOLDS)]), PROTOCOLS)
+        read = pd.read_csv(io.StringIO(table.to_csv(index=False)), keep_default_na=False)
+        assert read["claim"].tolist() == ["b", "a"]
+        assert read["verdict"].tolist() == ["reproduced", "not testable"]
+        assert read["released_outcome"].tolist() == ["holds", ""]
+        assert read["statement"].tolist() == ['It is "so", always'] * 2
+
+
+class TestTests:
+    def test_a_row_for_each_in_order(self) -> None:
+        tests = [comparison(FAILS, "written", 2), comparison(SHOWN, "corrected", 1)]
+        found = [Judgement(claim("b"), tuple(tests)), Judgement(claim("a"), (comparison(HOLDS, number=3),))]
+        table = claim_tables.tests_table(found)
+        assert table["claim"].tolist() == ["b", "b", "a"]
+        assert table["protocol"].tolist() == ["written", "corrected", "released"]
+        assert table["outcome"].tolist() == ["fails", "shown", "holds"]
+        for number, one in zip((2, 1, 3), (row for _, row in table.iterrows()), strict=True):
+            assert (one["subject"], one["quantity"], one["note"]) == (
+                f"network {number}", f"quantity {number}", f"note {number}",
+            )  # fmt: skip
+            assert (one["value"], one["low"], one["high"]) == (0.5 + number, 0.25 + number, 0.75 + number)
+            assert (one["seeds"], one["images"], one["p_value"]) == (1 + number, 100 + number, 0.125 * number)
+
+    def test_columns_stand_also_where_no_test_does(self) -> None:
+        some_rows = claim_tables.tests_table([Judgement(claim(), (comparison(HOLDS),))])
+        assert list(claim_tables.tests_table([Judgement(claim(), ())]).columns) == list(some_rows.columns)
