@@ -56,7 +56,7 @@ def sentence_claims() -> list[Claim[Evidence]]:
         ),
         *(
             _sentence(
-                f"abstention-{alpha:g}", "Abstention never arose.",
+                f"abstention-{alpha:g}", f"Abstention never arose (at alpha {alpha:g}).",
                 f"PREDICT answers every image at alpha {alpha:g} (the paper gives no alpha)",
                 partial(smoothing.abstention_never_arises, alpha=alpha), READINGS,
                 note="With 10 votes even 10 to 0 is no answer (p = 0.00195)." if alpha == 0.001 else "",

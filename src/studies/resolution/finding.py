@@ -69,12 +69,16 @@ def _resolution(folder: Path) -> str:
     fair = table[(table["comparison"] == "equal noise on the picture") & (table["schedule"] == "reduced")]
     if fair.empty:
         return ""
+    # The noise at which most networks were compared.
+    noise = fair["sigma_28"].round(9).mode().iloc[0]
+    fair = fair[fair["sigma_28"].round(9) == noise]
     rows = [
         f"{row.difference:+.3f} [{row.simultaneous_low:+.3f}, {row.simultaneous_high:+.3f}] for {row.variant}"
         for row in fair.itertuples()
     ]
     return (
-        "Certified as the method's authors do, with noise equally strong for the picture, the average certified radius "
-        f"in 28x28 units differs from that of the 28x28 network ({fair['normal_acr_28'].iloc[0]:.3f}) by "
+        "Certified as the method's authors do, with noise equally strong for the picture (sigma * 28 / side = "
+        f"{noise:g}), the average certified radius in 28x28 units differs from that of the 28x28 network "
+        f"({fair['normal_acr_28'].iloc[0]:.3f}) by "
         + f"{', '.join(rows)}."
     )

@@ -61,7 +61,7 @@ COLUMNS = {
 }  # fmt: skip
 """Of the tables that have more than a page takes; the CSVs have all."""
 
-FACTS = ("weights_sha256", "seconds", "device", "versions")
+FACTS = ("weights_sha256", "device", "versions")
 """Of a trial, as its table has them."""
 
 

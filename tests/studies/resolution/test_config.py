@@ -13,10 +13,13 @@ from src.studies.resolution import config
 from src.studies.resolution.config import (
     CONTROL,
     PAPER,
+    PAPER_PROTOCOLS,
     PROFILES,
     PROTOCOLS,
     QUICK,
     RELEASED,
+    RELEASED_112,
+    SEEDS,
     SMOKE,
     SWEEP_EPSILONS,
     SWEEP_SIGMAS,
@@ -49,7 +52,8 @@ def test_the_six_models() -> None:
 
 def test_what_all_protocols_share() -> None:
     assert (config.TRAIN_SPLIT, config.SUBSET, config.BATCH_SIZE, config.NUM_CLASSES) == (48_000, 12_000, 32, 10)
-    assert PROTOCOLS == (RELEASED, WRITTEN)
+    assert PAPER_PROTOCOLS == (RELEASED, WRITTEN)
+    assert (*PAPER_PROTOCOLS, RELEASED_112) == PROTOCOLS
 
 
 def test_released_is_what_the_notebook_does() -> None:
@@ -64,7 +68,12 @@ def test_released_is_what_the_notebook_does() -> None:
         "epsilon": 2 / 255,
         "epsilon_upscaled_ai": 10 / 255,
         "attacked_output": "softmax",
+        "noise_before_halving": False,
     }
+
+
+def test_released_112_differs_in_the_place_of_the_training_noise_alone() -> None:
+    assert asdict(RELEASED_112) == asdict(RELEASED) | {"name": "released-112", "noise_before_halving": True}
 
 
 def test_written_is_what_the_paper_says() -> None:
@@ -79,6 +88,7 @@ def test_written_is_what_the_paper_says() -> None:
         "epsilon": 10 / 255,
         "epsilon_upscaled_ai": 10 / 255,
         "attacked_output": "logits",
+        "noise_before_halving": False,
     }
 
 
@@ -130,7 +140,7 @@ def test_profile_paper_is_the_whole_protocol() -> None:
 
 def test_profile_quick_is_all_six_at_full_size_in_the_released_protocol() -> None:
     assert QUICK.width_scale == 1
-    assert (QUICK.train_images, QUICK.test_images, QUICK.sweep_images) == (4_000, (1_000,), 100)
+    assert (QUICK.train_images, QUICK.test_images, QUICK.sweep_images) == (4_000, (1_000,), 60)
     assert dict(QUICK.variants)[RELEASED] == VARIANTS
 
 
@@ -149,7 +159,8 @@ def test_every_profile_can_be_carried_out(profile: Profile) -> None:
     assert profile.test_images[0] >= 2 and profile.test_images[-1] <= 10_000
     # The sweep's records are part of the tables' where both have a condition.
     assert 1 <= profile.sweep_images <= profile.test_images[-1]
-    assert {protocol for protocol, _ in profile.variants} == set(PROTOCOLS)
+    planned = {protocol for protocol, _ in profile.variants}
+    assert planned == ({RELEASED, RELEASED_112} if profile is SEEDS else set(PAPER_PROTOCOLS))
 
 
 def test_epochs_go_by_the_side() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.conditions import Condition
+from src.conditions import Condition, select
 from src.paired import Pairs, mcnemar, paired_difference
+from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED
 from src.studies.resolution.difference_table import difference_table
 from src.studies.resolution.evidence import load_evidence
@@ -56,10 +57,9 @@ def test_of_losses_the_interval_is_around_the_mean_of_paired_differences(places:
     records = one.records(places).load()
     loss = table(places).loc[(100, "accuracy", "loss")]
     cnn, rs = (
-        records[(records["classifier"] == name) & (records["attack"] == "none") & (records["sigma"] == sigma)]
-        .sort_values("image")["loss"].to_numpy()
-        for name, sigma in (("cnn", 0.0), ("rs", pytest.approx(one.protocol.sigma)))
-    )  # fmt: skip
+        select(records, condition)[lambda rows: rows["image"].isin(plan.test_order()[:100])]["loss"].to_numpy()
+        for condition in one.paper_conditions[:2]
+    )
     assert loss["measured"] == pytest.approx(np.mean(rs - cnn))
     assert loss["low"] < loss["measured"] < loss["high"]
     assert loss["paper"] == pytest.approx(0.0860 - 0.0892) and np.isnan(loss["p_value"])

@@ -201,7 +201,7 @@ class TestEveryFigure:
             ("<html>", "has no column protocol"),
         ],
     )
-    @pytest.mark.parametrize("name", TABLES)
+    @pytest.mark.parametrize("name", sorted(set(TABLES) - {"differences.csv"}))
     def test_unusable_table_is_a_clear_error(self, name: str, text: str, complaint: str, copy: Path) -> None:
         (copy / name).write_text(text)
         draw = {"sigma_sweep.csv": sigma_sweep, "epsilon_sweep.csv": epsilon_sweep}.get(name, accuracy)

@@ -145,7 +145,7 @@ class TestFiles:
         write_claims(tmp_path / "claims", found)
         table = pd.read_csv(tmp_path / "claims" / "claims.csv", keep_default_na=False)
         assert len(table) == 50
-        assert dict(table["verdict"].value_counts()) == {"not measured": 47, "not testable": 1}
+        assert dict(table["verdict"].value_counts()) == {"not measured": 49, "not testable": 1}
         tests = pd.read_csv(tmp_path / "claims" / "claim_tests.csv")
         assert len(tests) == 0 and "outcome" in tests.columns
 
