@@ -15,20 +15,6 @@ from src.studies.resolution.plan import resolution_trial
 from src.trials_table import save_trial
 from tests.linear_models import linear_network
 
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment that names folders of its own, with MNIST in one, and a profile without anything."""
-    for name in ("data", "models", "results"):
-        monkeypatch.setenv(f"REPRODUCE_{name.upper()}", str(tmp_path / name))
-    monkeypatch.setenv("REPRODUCE_PROFILE", "smoke")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "mnist.npz").symlink_to(ROOT / "data" / "mnist.npz")
-    (tmp_path / "results" / "resolution" / "smoke").mkdir(parents=True)
-    return tmp_path
-
 
 def test_no_network_is_told(folders: Path) -> None:
     trial = resolution_trial(SMOKE, RELEASED, DOWNSCALED, 0, "float32", None)
