@@ -351,7 +351,9 @@ class TestWelch:
     def test_equal_values_are_worth_no_warning(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            welch_interval([0.98] * 5, [0.978, 0.978, 0.979])
+            interval = welch_interval([0.98] * 5, [0.978, 0.978, 0.979])
+        assert interval.estimate == pytest.approx(0.98 - 2.935 / 3)
+        assert interval.low < interval.estimate < interval.high
 
     @pytest.mark.parametrize(("first", "second"), [([], [1.0, 2.0]), ([1.0], []), ([], [])])
     def test_refuses_no_values(self, first: list[float], second: list[float]) -> None:

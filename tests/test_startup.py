@@ -25,7 +25,7 @@ class TestBfloat16:
     @pytest.mark.parametrize("flags", ["avx512_bf16", "avx512_vnni amx_bf16 amx_tile", "avx512_bf16 amx_bf16"])
     def test_accepts_a_processor_that_has_it(self, cpuinfo: Path, flags: str) -> None:
         cpuinfo.write_text(CPUINFO.format(flags=flags))
-        check_bfloat16(gpu=False)
+        assert check_bfloat16(gpu=False) is None, "it raises nothing"
 
     @pytest.mark.parametrize("flags", ["", "avx512_vnni avx512_fp16", "amx_tile amx_int8"])
     def test_refuses_one_that_has_not(self, cpuinfo: Path, flags: str) -> None:

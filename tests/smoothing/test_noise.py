@@ -272,7 +272,7 @@ class TestKeys:
 class TestCheckSeed:
     @pytest.mark.parametrize("seed", [0, 1, MAX_SEED, np.int64(7)])
     def test_accepts_whole_numbers_in_range(self, seed: int) -> None:
-        check_seed(seed)
+        assert check_seed(seed) is None, "it raises nothing"
 
     @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 2**64, 1.5, float("nan"), float("inf")])
     def test_names_what_it_refuses(self, seed: float) -> None:

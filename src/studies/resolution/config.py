@@ -200,14 +200,9 @@ PAPER = Profile(
     sweep_images=1_000,
     variants=((RELEASED, VARIANTS), (WRITTEN, VARIANTS)),
 )
-SEEDS = Profile(
+SEEDS = replace(
+    QUICK,
     name="seeds",
-    width_scale=1,
-    train_images=4_000,
-    epochs=4,
-    epochs_56=1,
-    test_images=(1_000,),
-    sweep_images=100,
     variants=((RELEASED, VARIANTS), (RELEASED_112, (UPSCALED_AI, UPSCALED_AI_SMALL))),
 )
 """As `quick`, for several seeds: how far two trainings of a network lie apart, and what the place of the noise does."""
