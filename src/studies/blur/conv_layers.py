@@ -1,0 +1,92 @@
+"""The convolutions of a Keras model, as the inequality needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from src.base import InputError
+from src.studies.blur.inequality import Constants, normalised, zero_padded_constants
+
+LIPSCHITZ_ONE = ("linear", "relu", "relu6", "leaky_relu", "elu", "sigmoid", "softplus", "softsign", "tanh")
+"""Activations of Keras that act on each value and move no two values further apart, as their defaults are."""
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """One convolution of a network.
+
+    Attributes:
+        place: among the network's convolutions, from 0.
+        name: the Keras layer's.
+        weights: (height, width, inputs, outputs) float64, with dilation's zeros and groups' blocks filled in.
+        shape: (height, width) of its input in pixels.
+        feature: the Keras tensor that it takes.
+        output: the Keras tensor that it gives, after its activation.
+    """
+
+    place: int
+    name: str
+    weights: np.ndarray
+    shape: tuple[int, int]
+    feature: keras.KerasTensor
+    output: keras.KerasTensor
+
+    def constants(self, kernel: np.ndarray) -> Constants:
+        """T1 for this layer, with zeros around the image: also for "valid" padding and any stride."""
+        return zero_padded_constants(self.weights, kernel, self.shape)
+
+
+def conv_layers(network: keras.Model) -> list[ConvLayer]:
+    """The convolutions of a network in order; those inside layers too.
+
+    Args:
+        network: built, with images of a fixed size.
+
+    Raises:
+        InputError: a convolution's images have no fixed size or channels first, or its activation is not known to be
+            1-Lipschitz.
+    """
+    found = [layer for layer in network._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Conv2D)]
+    return [_described(place, layer) for place, layer in enumerate(found)]
+
+
+def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
+    activation = keras.activations.serialize(layer.activation)
+    if activation not in LIPSCHITZ_ONE:
+        raise InputError(
+            f"layer {layer.name}: its activation {activation!r} is not known to be 1-Lipschitz on each value. "
+            f"Known are {', '.join(LIPSCHITZ_ONE)}."
+        )
+    if layer.data_format != "channels_last":
+        raise InputError(f"layer {layer.name}: expected channels last, got {layer.data_format}.")
+    height, width = layer.input.shape[1:3]
+    if height is None or width is None:
+        raise InputError(f"layer {layer.name}: its images have no fixed size. Build the model with one.")
+    weights = _in_full(np.asarray(layer.kernel, np.float64), layer.groups, layer.dilation_rate)
+    return ConvLayer(place, layer.name, weights, (height, width), layer.input, layer.output)
+
+
+def _in_full(weights: np.ndarray, groups: int, dilation: tuple[int, int]) -> np.ndarray:
+    rows, columns, inputs, outputs = weights.shape
+    spread = np.zeros(((rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1, inputs * groups, outputs))
+    share = outputs // groups
+    for group in range(groups):
+        own = slice(group * share, (group + 1) * share)
+        spread[:: dilation[0], :: dilation[1], group * inputs : (group + 1) * inputs, own] = weights[..., own]
+    return spread
+
+
+def with_normalisation(layer: ConvLayer, normalisation: keras.layers.BatchNormalization) -> ConvLayer:
+    """A convolution without an activation of its own, together with the batch normalisation that follows it.
+
+    Args:
+        layer: the convolution.
+        normalisation: over the last axis; as it is at inference.
+    """
+    variance = np.asarray(normalisation.moving_variance, np.float64) + normalisation.epsilon
+    gamma = np.asarray(normalisation.gamma, np.float64) if normalisation.scale else np.ones_like(variance)
+    weights = normalised(layer.weights, gamma / np.sqrt(variance))
+    return ConvLayer(layer.place, layer.name, weights, layer.shape, layer.feature, normalisation.output)
