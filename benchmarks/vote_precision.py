@@ -24,7 +24,7 @@ from src.datasets.mnist import load_mnist  # noqa: E402
 from src.datasets.resolution import Resolution, at_resolution  # noqa: E402
 from src.smoothing.certification import lower_confidence_bound  # noqa: E402
 from src.smoothing.classifier import SmoothedClassifier  # noqa: E402
-from src.studies.resolution.networks import load_network  # noqa: E402
+from src.training.networks import load_network  # noqa: E402
 from src.trials import Trial, TrialFolder  # noqa: E402
 
 BUNDLED = "models/resolution/released-downscaled-seed0-0ff6916f6d"

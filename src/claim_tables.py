@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 
 import pandas as pd
 
-from src.claims import Comparison, Evidence, Judgement, Outcome, outcome
+from src.claims import Claim, Comparison, Evidence, Judgement, Outcome, outcome
 
 TEST_COLUMNS = (
-    "claim", "protocol", "subject", "quantity", "value", "low", "high", "outcome", "p_value", "seeds", "images", "note",
+    "claim", "protocol", "subject", "quantity", "value", "low", "high", "confidence", "outcome", "p_value", "seeds",
+    "images", "note",
 )  # fmt: skip
 
 
 def claims_table(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[str]) -> pd.DataFrame:
     """A row a claim: what is said, what was measured under each protocol, and the verdict.
 
-    Under each protocol stands the test that is least in the claim's favour.
+    Under each protocol stands the test of the worst outcome with the largest value, whatever its sign.
     """
     return pd.DataFrame([_row(judgement, protocols) for judgement in judgements])
 
@@ -38,8 +40,8 @@ def _row(judgement: Judgement[Evidence], protocols: Sequence[str]) -> dict[str, 
     for protocol in protocols:
         tests = judgement.under(protocol)
         row |= {f"{protocol}_{name}": cell for name, cell in _cells(tests).items()}
-    query = claim.query
-    return row | {"query": _name(query) if query else "", "note": claim.note}
+    measured = [name for name in claim.decided_by if outcome(judgement.under(name)) is not None]
+    return row | {"measured_under": " ".join(measured), "query": query_name(claim), "note": claim.note}
 
 
 def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
@@ -61,15 +63,23 @@ def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
 
 
 def least_in_favour(tests: Sequence[Comparison]) -> Comparison:
-    """The first test that fails, else the first that is inconclusive, else the first."""
-    return min(tests, key=lambda test: _ORDER.index(test.outcome))
+    """Of the tests that fail, else of those that are inconclusive, else of all, that with the largest value."""
+    return min(tests, key=lambda test: (_ORDER.index(test.outcome), -abs(test.value.estimate)))
 
 
 _ORDER = (Outcome.FAILS, Outcome.INCONCLUSIVE, Outcome.HOLDS, Outcome.SHOWN)
 
 
-def _name(query: Callable[..., object]) -> str:
-    """Where the query is found, with its arguments."""
+def described(claim: Claim[Evidence]) -> dict[str, str]:
+    """All that a claim says, and which query tests it: with another description its verdict is another."""
+    return {field.name: str(getattr(claim, field.name)) for field in fields(claim)} | {"query": query_name(claim)}
+
+
+def query_name(claim: Claim[Evidence]) -> str:
+    """Where the query of a claim is found, with its arguments; "" where it has none."""
+    query = claim.query
+    if query is None:
+        return ""
     inner = getattr(query, "func", query)
     arguments = [repr(value) for value in getattr(query, "args", ())]
     arguments += [f"{name}={value!r}" for name, value in getattr(query, "keywords", {}).items()]
@@ -88,6 +98,7 @@ def tests_table(judgements: Sequence[Judgement[Evidence]]) -> pd.DataFrame:
                 "value": test.value.estimate,
                 "low": test.value.low,
                 "high": test.value.high,
+                "confidence": test.confidence,
                 "outcome": test.outcome,
                 "p_value": test.p_value,
                 "seeds": test.seeds,
@@ -99,3 +110,33 @@ def tests_table(judgements: Sequence[Judgement[Evidence]]) -> pd.DataFrame:
         ],
         columns=list(TEST_COLUMNS),
     )
+
+
+def verdict_rows(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[str]) -> pd.DataFrame:
+    """The table of verdicts of a report: a row a claim, in words, with a column for each protocol."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": _said(judgement.claim),
+                "verdict": judgement.verdict.value,
+                "reported": judgement.claim.reported,
+                **{protocol: _measured(judgement, protocol) for protocol in protocols},
+            }
+            for judgement in judgements
+        ]
+    )
+
+
+def _said(claim: Claim[Evidence]) -> str:
+    words = f"“{claim.statement}”" if claim.wording == "quoted" else claim.statement
+    return f"{words} ({claim.source}{', inferred' if claim.wording == 'inferred' else ''})"
+
+
+def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
+    tests = judgement.under(protocol)
+    if not tests:
+        return "not measured" if protocol in judgement.claim.decided_by else ""
+    test = least_in_favour(tests)
+    value = f"{test.value.estimate:.4g} [{test.value.low:.4g}, {test.value.high:.4g}]"
+    others = f"; {len(tests)} tests" if len(tests) > 1 else ""
+    return f"{outcome(tests) or test.outcome}: {value} ({test.subject}{others})"

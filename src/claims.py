@@ -47,10 +47,11 @@ class Comparison:
         protocol: under which reading of the experiment.
         subject: which networks, and what was done to them.
         quantity: what `value` is, with its unit.
-        value: the estimate with its simultaneous interval: over all tests of the claim under this protocol.
+        value: the estimate with its interval.
         outcome: what it says of the claim.
         seeds: trainings that it rests on.
         images: test images that it rests on.
+        confidence: of the interval; where a verdict rests on several, of each one of those that hold together with 95%.
         p_value: of a test that goes with it; NaN where there is none.
         note: what a reader should know of it.
     """
@@ -62,6 +63,7 @@ class Comparison:
     outcome: Outcome
     seeds: int
     images: int
+    confidence: float = CONFIDENCE
     p_value: float = math.nan
     note: str = ""
 
@@ -149,8 +151,9 @@ def verdict(outcomes: Mapping[str, Outcome]) -> Verdict:
     if found == {Outcome.HOLDS}:
         return Verdict.REPRODUCED
     if Outcome.FAILS in found:
-        held = [protocol for protocol, outcome in outcomes.items() if outcome == Outcome.HOLDS]
-        return Verdict.ONLY_AS_RELEASED if held == ["released"] else Verdict.NOT_REPRODUCED
+        # Whatever the others say: as released it was found, and somewhere else it was not.
+        held = outcomes.get("released") == Outcome.HOLDS
+        return Verdict.ONLY_AS_RELEASED if held else Verdict.NOT_REPRODUCED
     return Verdict.INCONCLUSIVE
 
 
@@ -173,6 +176,18 @@ def at_least(interval: Interval, bound: float) -> Outcome:
     if interval.low >= bound:
         return Outcome.HOLDS
     return Outcome.FAILS if interval.high < bound else Outcome.INCONCLUSIVE
+
+
+def at_most(interval: Interval, bound: float) -> Outcome:
+    """The claim that a quantity is not above `bound`."""
+    return at_least(Interval(-interval.estimate, -interval.high, -interval.low), -bound)
+
+
+def above_zero(interval: Interval) -> Outcome:
+    """The claim that a quantity is positive."""
+    if interval.low > 0:
+        return Outcome.HOLDS
+    return Outcome.FAILS if interval.high < 0 else Outcome.INCONCLUSIVE
 
 
 def simultaneous_confidence(tests: int) -> float:

@@ -55,6 +55,11 @@ class Condition:
     attack: Attack | None = None
     smoothing: Smoothing | None = None
 
+    @property
+    def perturbation(self) -> Attack | None:
+        """What is done to the images."""
+        return self.attack
+
     def columns(self) -> dict[str, str | float | int]:
         """What a record says of the condition."""
         return {

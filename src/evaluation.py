@@ -80,12 +80,12 @@ class Evaluator:
         """How the draws of the smoothed classifier voted."""
         return self._smoothed.with_sigma(smoothing.sigma).vote(images, smoothing.n, indices)
 
-    def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
+    def perturbed(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
         """The images of a block as this attack leaves them, float32 in [0, 1]."""
         return self.attacked(block.as_float(), block.labels, attack)
 
     def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Condition) -> dict[str, np.ndarray]:
-        """What records say of these images, `adversarial` ones of the block, in this condition."""
+        """What records say of these images, `perturbed` ones of the block, in this condition."""
         predictions, losses = self.classify(images, block.labels, block.indices, condition.smoothing)
         return {"prediction": predictions, "loss": losses}
 
@@ -94,13 +94,14 @@ class AnyCondition(HasColumns, Protocol):
     """Which classifier sees which images, of any study."""
 
     @property
-    def attack(self) -> Any: ...
+    def perturbation(self) -> Any:
+        """What is done to the images before any classifier sees them; None for nothing."""
 
 
 class AnyEvaluator(Protocol):
     """What carries out the conditions of a study; `Evaluator` says what its methods do."""
 
-    def adversarial(self, block: LabeledImages, attack: Any) -> np.ndarray: ...
+    def perturbed(self, block: LabeledImages, perturbation: Any) -> np.ndarray: ...
 
     def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Any) -> dict[str, np.ndarray]: ...
 
@@ -119,7 +120,7 @@ def evaluate(
         evaluator: of the trial's network.
         trial_key: for the `trial` column.
         data: the images.
-        conditions: those with the same attack share its adversarial images.
+        conditions: those with the same perturbation share its images.
         records: of the trial.
         advance: called with the number of (image, condition) pairs done.
 
@@ -128,13 +129,13 @@ def evaluate(
         StorageError: the records can't be written; blocks appended before are kept.
     """
     known = records.load()
-    for attack in dict.fromkeys(condition.attack for condition in conditions):
-        group = [condition for condition in conditions if condition.attack == attack]
+    for perturbation in dict.fromkeys(condition.perturbation for condition in conditions):
+        group = [condition for condition in conditions if condition.perturbation == perturbation]
         missing = {condition: missing_images(known, condition, data.indices) for condition in group}
         positions = np.unique(np.concatenate(list(missing.values())))
         for start in range(0, len(positions), BLOCK):
             block = data.take(positions[start : start + BLOCK])
-            images = evaluator.adversarial(block, attack)
+            images = evaluator.perturbed(block, perturbation)
             frames = []
             for condition in group:
                 wanted = np.flatnonzero(np.isin(positions[start : start + BLOCK], missing[condition]))

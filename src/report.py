@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,51 +13,18 @@ import pandas as pd
 from src.base import InputError
 from src.claims import Verdict
 from src.files import write_text
-from src.report_columns import MISSING, Column, columns_of, html_text
+from src.report_columns import columns_of, html_text
+from src.report_parts import Picture, Table, part_html, part_name, scroll_box
 from src.report_style import MARKS, STYLE
 
-VERDICT_COLUMNS = ("claim", "reported", "measured", "verdict")
+VERDICT_COLUMNS = ("claim", "verdict", "reported")
+"""Of the table of verdicts; more may follow."""
 
 LIMIT = 12_000_000
 """Bytes of a report."""
 
-LONG_TABLE = 40
-"""Rows; a longer table is folded away on a screen."""
-
-WIDE_TABLE = 8
-"""Columns; of a wider table, what is the same in all rows is said once, above it."""
-
-LANDSCAPE = 142
-"""Characters in a line; a wider table is printed on a page that lies on its side."""
-
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may load: nothing."""
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        caption: what a row is, and units.
-        rows: numbers are written with 4 significant digits and aligned by their point; text stays as it is.
-    """
-
-    caption: str
-    rows: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure.
-
-    Attributes:
-        path: of a PNG.
-        caption: what it shows, also for those who can't see it.
-    """
-
-    path: Path
-    caption: str
-
 
 @dataclass(frozen=True)
 class Section:
@@ -116,7 +82,7 @@ def write_report(path: Path, report: Report) -> None:
     size = len(page.encode())
     if size > LIMIT:
         parts = [part for section in report.sections for part in section.parts]
-        sizes = sorted(((len(_part(part, "").encode()), _name(part)) for part in parts), reverse=True)
+        sizes = sorted(((len(part_html(part, "").encode()), part_name(part)) for part in parts), reverse=True)
         largest = "; ".join(f"{name} ({share / 1e6:.1f} MB)" for share, name in sizes[:3])
         raise InputError(
             f"{path} would be {size / 1e6:.1f} MB large; the limit is {LIMIT / 1e6:g} MB. Leave parts out, or make "
@@ -157,7 +123,7 @@ def _blocks(report: Report) -> Iterator[tuple[str, str, str]]:
     """Title, text, and content as HTML, from the verdicts to the facts."""
     yield "Verdicts", "", _verdicts(report.verdicts)
     for place, section in enumerate(report.sections, 1):
-        parts = [_part(part, f"part-{place}-{number}") for number, part in enumerate(section.parts, 1)]
+        parts = [part_html(part, f"part-{place}-{number}") for number, part in enumerate(section.parts, 1)]
         yield section.title, section.text, "\n".join(parts)
     facts = "\n".join(f"<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>" for name, value in report.facts.items())
     summary = "<summary>What the numbers were made from</summary>"
@@ -185,7 +151,7 @@ def _verdicts(rows: pd.DataFrame) -> str:
             else:
                 cells.append(column.cell(row, f' role="cell" data-label="{html_text(column.name)}"'))
         lines.append(f'<tr role="row">{"".join(cells)}</tr>')
-    return _scroll(
+    return scroll_box(
         "verdicts",
         columns,
         '<table role="table"><caption id="verdicts"><span>The paper\'s claims, and what the measurements say'
@@ -203,69 +169,3 @@ def _tally(verdicts: pd.DataFrame) -> str:
     counts = Counter(verdicts["verdict"])
     said = [f"<span>{_mark(kind)}{counts[kind]} {kind}</span>" for kind in Verdict if counts[kind]]
     return ", ".join(said) or "no claims"
-
-
-def _part(part: Table | Picture, anchor: str) -> str:
-    return _table(part, anchor) if isinstance(part, Table) else _picture(part)
-
-
-def _name(part: Table | Picture) -> str:
-    return f"the table {part.caption!r}" if isinstance(part, Table) else str(part.path)
-
-
-def _table(table: Table, anchor: str) -> str:
-    count, columns = len(table.rows), columns_of(table.rows)
-    same = [column for column in columns if len(set(column.cells)) == 1]
-    if count == 1 or len(columns) <= WIDE_TABLE or len(same) == len(columns):
-        same = []
-    shown = [column for column in columns if column not in same]
-    lines = [f"<tr>{''.join(column.cell(row) for column in shown)}</tr>" for row in range(count)]
-    caption = f"<span>{html_text(table.caption)}</span>"
-    long = count > LONG_TABLE
-    # The summary says the caption to all who see the page.
-    inside = f'<span class="hidden">{html_text(table.caption)}</span>' if long else caption
-    if same:
-        pairs = ((html_text(column.name), html_text(column.cells[0]) or MISSING) for column in same)
-        said = "; ".join(f"<span>{name} {cell}</span>" for name, cell in pairs)
-        inside += f' <span class="same">The same in all rows: {said}.</span>'
-    headers = "".join(column.header() for column in shown)
-    box = _scroll(
-        anchor,
-        shown,
-        f'<table><caption id="{anchor}">{inside}</caption>\n<thead><tr>{headers}</tr></thead>\n<tbody>',
-        lines or [f'<tr><td colspan="{len(shown)}">No rows.</td></tr>'],
-    )
-    summary = f'<summary>{caption} <span class="count">{count} rows</span></summary>'
-    return f"<details>{summary}\n{box}</details>" if long else box
-
-
-def _scroll(anchor: str, columns: Sequence[Column], start: str, lines: Sequence[str]) -> str:
-    """A table in a box that scrolls alone; in print its letters are as small as its width needs."""
-    width = sum(column.width + 2 for column in columns)
-    side = " landscape" if width > LANDSCAPE else ""
-    return (
-        f'<div class="scroll{side}{" verdicts" if anchor == "verdicts" else ""}" style="--width:{width}" tabindex="0" '
-        f'role="region" aria-labelledby="{anchor}">\n{start}\n' + "\n".join(lines) + "\n</tbody></table></div>"
-    )
-
-
-def _picture(picture: Picture) -> str:
-    content = _png(picture.path)
-    width, height = (int.from_bytes(content[start : start + 4]) for start in (16, 20))
-    data, caption = base64.b64encode(content).decode(), html_text(picture.caption)
-    return (
-        f'<figure><div tabindex="0"><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'alt="{caption}"></div>\n<figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _png(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"the picture {path} can't be read ({error.strerror}). Draw it again, or leave it out of the report."
-        ) from error
-    if not (content.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") and content.endswith(b"IEND\xaeB`\x82")):
-        raise InputError(f"the picture {path} is no PNG, or not a whole one. Delete it, and draw it again as PNG.")
-    return content

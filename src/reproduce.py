@@ -10,18 +10,36 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from src.base import InputError, Precision
 from src.command_line import Parser, exit_status, whole_number
+from src.places import Places
+from src.places import Profile as HasName
 from src.startup import check_bfloat16, start_tensorflow
+from src.studies.blur import config as blur
+from src.studies.blur import estimates as blur_estimates
+from src.studies.blur import plan as blur_plan
+from src.studies.blur import run as blur_run
 from src.studies.resolution.conclusion import conclude
-from src.studies.resolution.config import PAPER, PROFILES, PROTOCOLS, QUICK, STUDY, VARIANTS, Profile, Protocol, Variant
+from src.studies.resolution.config import (
+    PAPER,
+    PROFILES,
+    PROTOCOLS,
+    QUICK,
+    RELEASED,
+    STUDY,
+    VARIANTS,
+    Profile,
+    Protocol,
+    Variant,
+)
 from src.studies.resolution.corrected import estimates as corrected_estimates
 from src.studies.resolution.corrected import run as corrected_run
 from src.studies.resolution.corrected.config import CORRECTED, RECIPES, SIGMAS
 from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.estimates import print_plan
-from src.studies.resolution.plan import Places, jobs
+from src.studies.resolution.plan import jobs
 from src.studies.resolution.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +49,7 @@ def parser() -> Parser:
     """The command line's options."""
     options = Parser(prog="python -m src.reproduce", description="Reproduce a paper: train, attack, smooth, tabulate.")
     add = options.add_argument
-    add("--study", choices=[STUDY], default=STUDY, help="which paper (default: %(default)s)")
+    add("--study", choices=[STUDY, blur.STUDY], default=STUDY, help="which paper (default: %(default)s)")
     add("--profile", choices=[profile.name for profile in PROFILES],
         help="how much: seconds, under 20 minutes, or the whole paper (default: paper with a GPU, else quick)")
     add("--protocol", nargs="+", choices=[*(protocol.name for protocol in PROTOCOLS), CORRECTED],
@@ -41,8 +59,8 @@ def parser() -> Parser:
     add("--recipes", nargs="+", choices=RECIPES, help="of protocol corrected: trained how (default: the profile's)")
     add("--sigmas", nargs="+", type=float, choices=SIGMAS, metavar="SIGMA",
         help=f"of protocol corrected: {', '.join(f'{sigma:g}' for sigma in SIGMAS)} (default: the profile's)")
-    add("--seeds", nargs="+", type=whole_number("seed", 0, 2**31 - 1), default=[0], metavar="N",
-        help="each gives a trial of its own (default: 0)")
+    add("--seeds", nargs="+", type=whole_number("seed", 0, 2**31 - 1), metavar="N",
+        help="each gives a trial of its own (default: 0; of study blur the profile's)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
     add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")
@@ -71,8 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> None:
     places = Places(options.data, options.models, options.results)
-    profile = _profile(options.profile)
-    seeds = tuple(dict.fromkeys(options.seeds))
+    if options.study == blur.STUDY:
+        _blur(options, places)
+    else:
+        _resolution(options, places)
+
+
+def _resolution(options: argparse.Namespace, places: Places) -> None:
+    profile = _profile(options.profile, PROFILES)
+    seeds = tuple(dict.fromkeys(options.seeds or [0]))
     chosen = options.protocol
     if options.recipes or options.sigmas:
         chosen = chosen or [CORRECTED]
@@ -105,10 +130,42 @@ def _main(options: argparse.Namespace) -> None:
     conclude(places, profile)
 
 
-def _profile(name: str | None) -> Profile:
+def _blur(options: argparse.Namespace, places: Places) -> None:
+    """The blur study; what it needs of the first study's networks is trained first."""
+    for name in ("protocol", "recipes", "sigmas"):
+        if getattr(options, name):
+            raise InputError(f"--{name} belongs to --study resolution. Leave it out.")
+    profile = _profile(options.profile, blur.PROFILES)
+    seeds = tuple(dict.fromkeys(options.seeds or profile.seeds))
+    variants = tuple(options.variants or (one for one in VARIANTS if one.name in profile.variants))
+    (trained_in,) = (one for one in PROFILES if one.name == profile.resolution_profile)
+    networks = jobs(trained_in, ((RELEASED, variants),), (0,), options.precision, options.esrgan)
+    untrained = [job for job in networks if not places.trial(job.trial).is_complete]
+    planned = blur_plan.jobs(profile, [job.trial for job in networks], seeds, options.precision)
+    if options.list:
+        if untrained:
+            print_plan(untrained, places)
+        blur_estimates.print_plan(planned, places)
+        return
+    if untrained:
+        run(untrained, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+    blur_run.run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+
+
+AnyProfile = TypeVar("AnyProfile", bound=HasName)
+
+
+def _profile(name: str | None, profiles: Sequence[AnyProfile]) -> AnyProfile:
+    by_name = {profile.name: profile for profile in profiles}
     if name is not None:
-        return next(profile for profile in PROFILES if profile.name == name)
-    chosen, reason = (PAPER, "TensorFlow sees a GPU") if start_tensorflow() else (QUICK, "TensorFlow sees no GPU")
+        if name not in by_name:
+            raise InputError(f"profile {name}: this study has {', '.join(by_name)}.")
+        return by_name[name]
+    chosen, reason = (
+        (by_name[PAPER.name], "TensorFlow sees a GPU")
+        if start_tensorflow()
+        else (by_name[QUICK.name], "TensorFlow sees no GPU")
+    )
     print(f"Profile {chosen.name}, because {reason}; --profile names another.", file=sys.stderr)
     return chosen
 

@@ -56,7 +56,7 @@ class Trial:
     def key(self) -> str:
         """A readable name that ends in a hash of the whole configuration."""
         digest = hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
-        variant = self.variant.lower().replace(" ", "-")
+        variant = self.variant.lower().replace(",", "").replace(" ", "-")
         recipe = "" if self.recipe == "cross_entropy" else f"{self.recipe}-"
         return f"{self.protocol}-{variant}-{recipe}seed{self.seed}-{digest[:10]}"
 

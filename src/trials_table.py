@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from src.base import InputError
 from src.files import write_text
-from src.trials import Trial
+from src.trials import Trial, TrialFolder
 
 
 def save_trial(path: Path, trial: Trial, facts: Mapping[str, Any]) -> None:
@@ -48,6 +48,41 @@ def load_trials(path: Path) -> dict[str, tuple[Trial, dict[str, Any]]]:
             raise _damaged(path, f"the row {row['key']} does not describe the trial it names")
         trials[trial.key] = (trial, row)
     return trials
+
+
+def trial_facts(path: Path) -> dict[str, str]:
+    """What a report says of each trial of a table: the hash of its weights, where and with what it was trained.
+
+    Raises:
+        InputError: the table is damaged.
+    """
+    names = ("weights_sha256", "device", "versions")
+    return {
+        key: "; ".join(f"{name} {row[name]}" for name in names if name in row)
+        for key, (_, row) in load_trials(path).items()
+    }
+
+
+def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder: TrialFolder) -> None:
+    """Records of one training are never mixed with those of another.
+
+    Args:
+        table: of the trials whose records are there.
+        made: the files that were made with the trial's network; some may not exist.
+        trial: whose.
+        folder: of the trial, complete.
+
+    Raises:
+        InputError: the table does not say that these weights made them.
+    """
+    listed = load_trials(table)
+    files = [path for path in made if path.exists()]
+    known = listed[trial.key][1]["weights_sha256"] if trial.key in listed else None
+    if files and known != folder.facts()["weights_sha256"]:
+        raise InputError(
+            f"the records of {trial.key} were made by another training than the one in {folder.path}. "
+            f"Delete {', '.join(map(str, files))} and run again: only this network is evaluated anew."
+        )
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from src import claim_tables
-from src.claim_tables import claims_table
+from src.claim_tables import claims_table, least_in_favour, query_name
 from src.claims import Claim, Comparison, Judgement, Outcome, Verdict, judge
 from src.metrics import Interval
 
@@ -25,7 +25,7 @@ def comparison(outcome: Outcome, protocol: str = "released", number: int = 0) ->
     value = Interval(0.5 + number, 0.25 + number, 0.75 + number)
     return Comparison(
         protocol, f"network {number}", f"quantity {number}", value, outcome, seeds=1 + number, images=100 + number,
-        p_value=0.125 * number, note=f"note {number}",
+        confidence=0.9 + 0.01 * number, p_value=0.125 * number, note=f"note {number}",
     )  # fmt: skip
 
 
@@ -55,20 +55,23 @@ class TestClaims:
         assert (found["tolerance"], found["decided_by"], found["note"]) == ("some", "released written", "a note")
 
     @pytest.mark.parametrize("count", [1, 2, 3])
-    def test_shows_the_first_of_the_tests_least_in_favour(self, count: int) -> None:
+    def test_shows_the_largest_of_the_worst(self, count: int) -> None:
         for found in itertools.product(Outcome, repeat=count):
-            shown = next(
-                place
-                for worst in (FAILS, INCONCLUSIVE, HOLDS, SHOWN)
-                for place, one in enumerate(found)
-                if one is worst
-            )
+            worst = next(one for one in (FAILS, INCONCLUSIVE, HOLDS, SHOWN) if one in found)
+            shown = max(place for place, one in enumerate(found) if one is worst)
             cells = row(*(comparison(one, number=place) for place, one in enumerate(found)))
-            assert cells["released_outcome"] == found[shown]
+            assert cells["released_outcome"] == worst
             assert cells["released_subject"] == f"network {shown}"
             assert cells["released_quantity"] == f"quantity {shown}"
             numbers = [cells[f"released_{name}"] for name in ("value", "low", "high", "seeds", "images", "tests")]
             assert numbers == [0.5 + shown, 0.25 + shown, 0.75 + shown, 1 + shown, 100 + shown, count]
+
+    def test_largest_whatever_its_sign_and_of_equals_the_first(self) -> None:
+        tests = [comparison(FAILS, number=number) for number in (0, 2, -5, 4)] + [comparison(HOLDS, number=9)]
+        # 0.5, 2.5, -4.5, 4.5.
+        for order in itertools.permutations(tests):
+            shown = least_in_favour(order)
+            assert shown is next(test for test in order if abs(test.value.estimate) == 4.5)
 
     def test_nothing_stands_where_nothing_was_measured(self) -> None:
         cells = row(comparison(INCONCLUSIVE))
@@ -86,12 +89,31 @@ class TestClaims:
         assert (cells["verdict"], cells["decided_by"]) == ("reproduced", "released")
         assert cells["written_outcome"] == "fails"
 
+    @pytest.mark.parametrize(
+        ("tests", "decided_by", "expected"),
+        [
+            ((comparison(HOLDS), comparison(FAILS, "written")), PROTOCOLS, "released written"),
+            ((comparison(HOLDS), comparison(FAILS, "written")), ("written",), "written"),
+            ((comparison(SHOWN), comparison(INCONCLUSIVE, "written")), PROTOCOLS, "written"),
+            ((comparison(SHOWN),), PROTOCOLS, ""),
+            ((), PROTOCOLS, ""),
+        ],
+    )
+    def test_says_which_of_the_protocols_that_decide_were_measured(
+        self, tests: tuple[Comparison, ...], decided_by: tuple[str, ...], expected: str
+    ) -> None:
+        cells = row(*tests, decided_by=decided_by)
+        assert cells["measured_under"] == expected
+        assert list(cells.index[-3:]) == ["measured_under", "query", "note"]
+
     def test_names_the_query_with_its_arguments(self) -> None:
         place = f"{__name__}.some"
         assert row(query=some)["query"] == f"{place}()"
         assert row(query=partial(some, protocol="written"))["query"] == f"{place}(protocol='written')"
         nested = partial(partial(some, protocol="written"), protocol=None)
         assert row(query=nested)["query"] == f"{place}(protocol=None)"
+        assert query_name(claim(query=partial(some, [], protocol=None))) == f"{place}([], protocol=None)"
+        assert query_name(claim(query=None)) == ""
 
     def test_rows_keep_the_order_of_the_claims_and_survive_csv(self) -> None:
         table = claims_table(judge([claim("b"), claim("a", None)], [comparison(HOLDS)]), PROTOCOLS)
@@ -116,6 +138,12 @@ class TestTests:
             )  # fmt: skip
             assert (one["value"], one["low"], one["high"]) == (0.5 + number, 0.25 + number, 0.75 + number)
             assert (one["seeds"], one["images"], one["p_value"]) == (1 + number, 100 + number, 0.125 * number)
+            assert one["confidence"] == 0.9 + 0.01 * number
+
+    def test_without_a_word_of_it_the_confidence_is_95_percent(self) -> None:
+        bare = Comparison("released", "", "", Interval(0.0, 0.0, 0.0), HOLDS, seeds=1, images=1)
+        table = claim_tables.tests_table([Judgement(claim(), (bare,))])
+        assert table["confidence"].tolist() == [0.95] and table["p_value"].isna().all()
 
     def test_columns_stand_also_where_no_test_does(self) -> None:
         some_rows = claim_tables.tests_table([Judgement(claim(), (comparison(HOLDS),))])

@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = (
     ("base", "files", "arrays"),
-    ("datasets", "architectures", "trials", "trials_table", "records", "conditions", "metrics",
-     "paired", "progress"),
+    ("datasets", "architectures", "trials", "trials_table", "places", "records", "conditions", "metrics",
+     "paired", "trainings", "progress", "estimates"),
     ("attacks", "smoothing", "certification_log", "certification_text", "certification_sidecar", "provenance"),
-    ("evaluation", "certifying", "training", "report", "report_columns", "report_style", "plotting", "claims",
-     "claim_tables"),
+    ("evaluation", "certifying", "training", "running", "report", "report_columns", "report_parts", "report_style",
+     "plotting", "claims", "claim_tables"),
     ("certified_curves", "certification_summary"),
     ("studies",),
     ("reproduce", "certify", "certify_options", "own_model", "own_files", "command_line", "startup"),
@@ -26,8 +26,8 @@ LAYERS = (
 """From the bottom up; each name is a module or a package of src."""
 
 LIGHT = {
-    "tables", "figures", "claims", "claim_tables", "report", "evidence", "finding", "metrics", "paired", "records",
-    "plotting", "certification", "conditions",
+    "tables", "figures", "claims", "claim_tables", "report", "evidence", "finding", "metrics", "paired", "trainings",
+    "records", "places", "plotting", "certification", "conditions", "kernels", "inequality",
     "certification_log", "certification_text", "certification_summary", "certified_curves",
     "certify_options", "own_files",
 }  # fmt: skip

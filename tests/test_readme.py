@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from src import certify_options, reproduce
@@ -146,6 +147,23 @@ class TestNumbers:
         counts = " and ".join(f"{count:,}" for count in PAPER.test_images)
         assert f"{counts} test images, sweeps on {PAPER.sweep_images:,} |" in paper
         assert len(dict(QUICK.variants)[RELEASED]) == len(VARIANTS) == 6 and "all six networks" in quick
+
+    def test_of_the_claims(self) -> None:
+        """The table of verdicts and the count of cells are those of claims.csv."""
+        claims = pd.read_csv(ROOT / "results/resolution/paper/claims.csv", keep_default_na=False).set_index("claim")
+        row_pattern = r"^\| `([\w.-]+)` \| .* \| (.*) \| (.*) \| (.*) \| (.*) \|$"
+        listed = re.findall(row_pattern, section("Claims"), re.MULTILINE)
+        assert [name for name, *_ in listed] == [name for name in claims.index if "/" not in name]
+        for name, *outcomes, verdict in listed:
+            row = claims.loc[name]
+            for protocol, said in zip(("released", "written", "corrected"), outcomes, strict=True):
+                decides = protocol in row["decided_by"].split() or not row[f"{protocol}_outcome"]
+                assert said == (row[f"{protocol}_outcome"] if decides else f"({row[f'{protocol}_outcome']})")
+            assert verdict == row["verdict"]
+        cells = claims[claims.index.str.contains("/")]["verdict"].value_counts()
+        (counted,) = re.findall(r"Verdicts on the paper's 36 cells:\s+([^.]*)\.", README)
+        said = {kind: int(number) for number, kind in (one.split(" ", 1) for one in counted.split(", "))}
+        assert said == cells.to_dict()
 
     def test_of_the_sweeps(self) -> None:
         for name, values in (("sigma", SWEEP_SIGMAS), ("epsilon", SWEEP_EPSILONS)):

@@ -26,8 +26,9 @@ from PIL import Image
 
 from src.base import InputError
 from src.claims import Verdict
-from src.report import LIMIT, LONG_TABLE, Picture, Report, Section, Table, render, write_report
+from src.report import LIMIT, Report, Section, render, write_report
 from src.report_columns import MISSING
+from src.report_parts import LONG_TABLE, Picture, Table
 from src.report_style import MARKS
 
 WORDS = [str(verdict) for verdict in Verdict]
@@ -84,10 +85,10 @@ def parse(page: str) -> Element:
 
 def verdicts(*words: str) -> pd.DataFrame:
     rows = [
-        {"claim": f"claim {place}", "reported": 0.982, "measured": "0.987 [0.978, 0.992]", "verdict": word}
+        {"claim": f"claim {place}", "verdict": word, "reported": 0.982, "released": "0.987 [0.978, 0.992]"}
         for place, word in enumerate(words)
     ]
-    return pd.DataFrame(rows, columns=["claim", "reported", "measured", "verdict"])
+    return pd.DataFrame(rows, columns=["claim", "verdict", "reported", "released"])
 
 
 def report(*parts: Table | Picture, words: tuple[str, ...] = ("reproduced",)) -> Report:
@@ -223,11 +224,11 @@ class TestVerdicts:
 
     def test_each_has_its_word_and_a_shape_of_its_own(self) -> None:
         table = parse(render(report(words=tuple(WORDS)))).all("table")[0]
-        assert headers(table) == ["claim", "reported", "measured", "verdict"]
+        assert headers(table) == ["claim", "verdict", "reported", "released"]
         shapes = set()
         for place, row in enumerate(table.all("tbody")[0].all("tr")):
             assert [cell.text for cell in row.all("th")] == [f"claim {place}"]
-            assert [cell.text for cell in row.all("td")] == ["0.982", "0.987 [0.978, 0.992]", WORDS[place]]
+            assert [cell.text for cell in row.all("td")] == [WORDS[place], "0.982", "0.987 [0.978, 0.992]"]
             shapes.add(re.sub("#[0-9A-Fa-f]+", "", MARKS[Verdict(WORDS[place])]))  # without its colour
             assert len(row.all("svg")) == 1
         assert len(shapes) == len(WORDS)
@@ -237,8 +238,13 @@ class TestVerdicts:
             report(words=("reproduced", "perhaps"))
 
     def test_refuses_missing_columns(self) -> None:
-        with pytest.raises(InputError, match="no column measured, verdict"):
-            replace(report(), verdicts=verdicts().drop(columns=["measured", "verdict"]))
+        with pytest.raises(InputError, match=r"no column verdict, reported\. Needed are claim, verdict, reported"):
+            replace(report(), verdicts=verdicts().drop(columns=["reported", "verdict"]))
+
+    def test_what_was_measured_may_have_any_columns(self) -> None:
+        rows = verdicts("reproduced").drop(columns="released").assign(written="0.98", corrected="")
+        table = parse(render(replace(report(), verdicts=rows))).all("table")[0]
+        assert headers(table) == ["claim", "verdict", "reported", "written", "corrected"]
 
 
 HOSTILE = st.text(max_size=40) | st.sampled_from(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src.architectures.cnn import Layer
 from src.base import InputError, Precision
 
 if TYPE_CHECKING:
@@ -30,6 +31,25 @@ class ConvNetConfig:
 
     filters: tuple[int, ...] = (16, 32, 64)
     dropout: float = 0.25
+
+
+def layers(config: ConvNetConfig, input_shape: tuple[int, int, int], num_classes: int) -> list[Layer]:
+    """The network of `build_convnet` layer by layer, from its configuration alone; poolings are left out.
+
+    Args:
+        config: the widths.
+        input_shape: (height, width, channels).
+        num_classes: the number of logits.
+    """
+    height, width, inputs = input_shape
+    found = [Layer("Image", input_shape, 0)]
+    for filters in config.filters:
+        for taken in (inputs, filters):
+            name = f"Conv {KERNEL}×{KERNEL}\nReLU"
+            found.append(Layer(name, (height, width, filters), (KERNEL**2 * taken + 1) * filters))
+        height, width, inputs = height // POOL, width // POOL, filters
+    flat = height * width * inputs
+    return [*found, Layer("Dense\nlogits", (num_classes,), (flat + 1) * num_classes)]
 
 
 def build_convnet(
@@ -58,9 +78,10 @@ def build_convnet(
         InputError: the images' sides can't be halved so often.
     """
     if any(side % POOL ** len(config.filters) for side in input_shape[:2]):
+        step = POOL ** len(config.filters)
         raise InputError(
-            f"input_shape: {len(config.filters)} blocks halve the sides so often, and {input_shape[0]}x{input_shape[1]} "
-            f"pixels can't be. Give images whose sides are multiples of {POOL ** len(config.filters)}."
+            f"input_shape: {len(config.filters)} blocks halve the sides so often, which {input_shape[0]}x"
+            f"{input_shape[1]} pixels do not allow. Give images whose sides are multiples of {step}."
         )
     import keras  # here, so that a table can read the widths without loading TensorFlow
 

@@ -91,6 +91,22 @@ def zero_padded_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[
     return _constants(None, weights, kernel, _gains(weights, grid), np.abs(_blur_symbol(kernel, grid)))
 
 
+def gain(weights: np.ndarray, shape: tuple[int, int]) -> float:
+    """max s(xi) on the grid of `zero_padded_constants` without a blur: bounds the layer's Lipschitz constant.
+
+    Args:
+        weights: (height, width, inputs, outputs), as a Keras layer has them.
+        shape: (height, width) of the layer's input in pixels.
+
+    Raises:
+        InputError: the weights have another shape, or there are no pixels.
+    """
+    identity = np.ones((1, 1))
+    _check(weights, identity, shape)
+    grid = tuple(shape[axis] + weights.shape[axis] - 1 for axis in (0, 1))
+    return float(_gains(weights, grid).max())
+
+
 def commuting_constant(kernel: np.ndarray, shape: tuple[int, int]) -> float:
     """T2, circular boundary, stride 1: ||z(x) - z(Kx)|| <= max |dhat(xi)| ||W * x||, whatever the layer.
 

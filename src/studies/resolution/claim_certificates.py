@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from src.base import ABSTAIN
 from src.claims import Comparison, Outcome, simultaneous_confidence, within_margin
 from src.conditions import Attack, Condition, select
 from src.metrics import paired_bootstrap
@@ -26,13 +27,17 @@ BOOTSTRAP_SEED = 0
 
 
 def smoothing_trades_accuracy_for_robustness(evidence: Evidence) -> Iterator[Comparison]:
-    """What smoothing costs on clean images and gains under attack, against the same network trained without noise.
+    """What training with noise and smoothing together cost on clean images and gain under attack.
 
-    As `corrected`: the classifier trained and smoothed with sigma, minus the network of `written`, which saw no noise;
-    on clean images (CERTIFY's answers, an abstention being an error) it must be below zero, under FGSM of
-    STRONG_EPSILON on each one's own network above. Of the paper's protocols the clean difference alone, as it was done.
+    As `corrected`: the classifier trained and smoothed with sigma, minus the network of `written`, which saw no noise
+    (and has another schedule); on clean images (CERTIFY's answers, an abstention being an error) it must be below zero,
+    under FGSM of STRONG_EPSILON on each one's own network above. Beside stands what smoothing alone does under that
+    attack: the smoothed classifier minus its own network. Of the paper's protocols the clean difference alone.
     """
     yield from _signs(CORRECTED, list(_against_no_noise(evidence)))
+    for one in evidence.corrected:
+        if one.trial.recipe == "gaussian" and one.schedule == "full":
+            yield from _smoothing_alone(one)
     for protocol in PAPER_PROTOCOLS:
         found = []
         for job, records in evidence.of(protocol):
@@ -54,12 +59,29 @@ def _against_no_noise(evidence: Evidence) -> Iterator[tuple[str, Pairs, int]]:
             for counts in _on_common_images(answers, bare, Condition()):
                 yield f"{trained_for(one)}, clean, against no noise", counts, -1
         condition = Condition(Attack(STRONG_EPSILON, WRITTEN.attacked_output))
-        for counts in _on_common_images(_under_fgsm(one), bare, condition):
+        for counts in _on_common_images(_under_fgsm(one, "smoothed"), bare, condition):
             yield f"{trained_for(one)}, under FGSM of {level(STRONG_EPSILON)}, against no noise", counts, 1
 
 
-def _under_fgsm(one: Measured) -> pd.DataFrame:
-    rows = one.records[(one.records["attack"] == "fgsm") & (one.records["classifier"] == "smoothed")]
+def _smoothing_alone(one: Measured) -> Iterator[Comparison]:
+    smoothed, network = (_under_fgsm(one, classifier) for classifier in ("smoothed", "network"))
+    if len(network) and set(network["image"]) == set(smoothed["image"]):
+        counts = pairs(right(smoothed), right(network))
+        yield Comparison(
+            protocol=CORRECTED,
+            subject=f"{trained_for(one)}, under FGSM of {level(STRONG_EPSILON)}, against its own network",
+            quantity="difference in accuracy",
+            value=paired_difference(counts),
+            outcome=Outcome.SHOWN,
+            seeds=1,
+            images=counts.images,
+            p_value=mcnemar(counts),
+            note=f"{int((smoothed['prediction'] == ABSTAIN).sum())} abstentions",
+        )
+
+
+def _under_fgsm(one: Measured, classifier: str) -> pd.DataFrame:
+    rows = one.records[(one.records["attack"] == "fgsm") & (one.records["classifier"] == classifier)]
     return rows[np.isclose(rows["epsilon"], STRONG_EPSILON)]
 
 
@@ -73,10 +95,11 @@ def _on_common_images(smoothed: pd.DataFrame, records: pd.DataFrame, condition: 
 
 def _signs(protocol: str, found: Sequence[tuple[str, Pairs, int]]) -> Iterator[Comparison]:
     """Whether each difference has the sign that is claimed; within MARGIN it has none."""
+    confidence = simultaneous_confidence(len(found))
     # "No difference" makes the claim fail, so it too is found by simultaneous tests.
-    equivalence = 1 - 2 * (1 - simultaneous_confidence(len(found)))
+    equivalence = 1 - 2 * (1 - confidence)
     for subject, counts, sign in found:
-        together = paired_difference(counts, simultaneous_confidence(len(found)))
+        together = paired_difference(counts, confidence)
         low, high = sorted((sign * together.low, sign * together.high))
         none = within_margin(paired_difference(counts, equivalence), together, MARGIN) == Outcome.HOLDS
         yield Comparison(
@@ -87,6 +110,7 @@ def _signs(protocol: str, found: Sequence[tuple[str, Pairs, int]]) -> Iterator[C
             outcome=Outcome.HOLDS if low > 0 else Outcome.FAILS if high < 0 or none else Outcome.INCONCLUSIVE,
             seeds=1,
             images=counts.images,
+            confidence=confidence,
             p_value=mcnemar(counts),
         )
 

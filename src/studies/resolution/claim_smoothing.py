@@ -37,7 +37,7 @@ def smoothing_changes_nothing(evidence: Evidence, attacked: bool) -> Iterator[Co
         for job, records in evidence.jobs:
             if job.protocol == protocol:
                 network, smoothed = (one for one in job.paper_conditions if (one.attack is not None) == attacked)
-                found += paired_answers(job, records, smoothed, network)
+                found += [(*answers, "") for answers in paired_answers(job, records, smoothed, network)]
         yield from _equivalences(protocol.name, found)
     found = []
     for one in evidence.corrected:
@@ -47,7 +47,9 @@ def smoothing_changes_nothing(evidence: Evidence, attacked: bool) -> Iterator[Co
         network, smoothed = (rows[rows["classifier"] == name] for name in ("network", "smoothed"))
         if len(network) and set(network["image"]) == set(smoothed["image"]):
             budget = f", epsilon {level(PAPER_EPSILON)}" if attacked else ""
-            found.append((trained_for(one) + budget, pairs(right(smoothed), right(network))))
+            # An abstention is an error, which the paper's classifier, always answering, can't make.
+            note = f"; {int((smoothed['prediction'] == ABSTAIN).sum())} abstentions with it"
+            found.append((trained_for(one) + budget, pairs(right(smoothed), right(network)), note))
     yield from _equivalences(CORRECTED, found)
 
 
@@ -58,7 +60,7 @@ def sigma_changes_nothing(evidence: Evidence) -> Iterator[Comparison]:
         for job, records in evidence.of(protocol):
             network, *sweep = job.sigma_conditions
             for smoothed in sweep:
-                found += paired_answers(job, records, smoothed, network)
+                found += [(*answers, "") for answers in paired_answers(job, records, smoothed, network)]
         yield from _equivalences(protocol.name, found)
 
 
@@ -69,15 +71,16 @@ def paired_answers(
     rows = on_most_images(job, records, smoothed, network)
     if rows is None or smoothed.smoothing is None:
         return []
-    subject = f"{job.variant.name}, seed {job.trial.seed}, sigma {level(smoothed.smoothing.sigma)}"
+    subject = f"{job.label}, sigma {level(smoothed.smoothing.sigma)}"
     if smoothed.attack is not None:
         subject += f", epsilon {level(smoothed.attack.epsilon)}"
     return [(subject, pairs(right(rows[0]), right(rows[1])))]
 
 
-def _equivalences(protocol: str, found: Sequence[tuple[str, Pairs]]) -> Iterator[Comparison]:
-    for subject, counts in found:
-        together = paired_difference(counts, simultaneous_confidence(len(found)))
+def _equivalences(protocol: str, found: Sequence[tuple[str, Pairs, str]]) -> Iterator[Comparison]:
+    confidence = simultaneous_confidence(len(found))
+    for subject, counts, note in found:
+        together = paired_difference(counts, confidence)
         yield Comparison(
             protocol=protocol,
             subject=subject,
@@ -86,8 +89,9 @@ def _equivalences(protocol: str, found: Sequence[tuple[str, Pairs]]) -> Iterator
             outcome=within_margin(paired_difference(counts, 2 * CONFIDENCE - 1), together, MARGIN),
             seeds=1,
             images=counts.images,
+            confidence=confidence,
             p_value=mcnemar(counts),
-            note=f"{counts.first_only} images right only with smoothing, {counts.second_only} only without",
+            note=f"{counts.first_only} images right only with smoothing, {counts.second_only} only without{note}",
         )
 
 
@@ -105,8 +109,7 @@ def abstention_never_arises(evidence: Evidence, alpha: float) -> Iterator[Compar
             if len(rows):
                 answers = prediction(rows[["votes", "runner_up_votes"]].to_numpy(), alpha)
                 images = "attacked" if attacked else "clean"
-                network = f"{job.variant.name}, seed {job.trial.seed}"
-                subject = f"{network}, n {job.protocol.votes}, alpha {alpha:g}, {images}"
+                subject = f"{job.label}, n {job.protocol.votes}, alpha {alpha:g}, {images}"
                 yield _abstentions(job.protocol.name, subject, answers == ABSTAIN)
     for one in evidence.corrected:
         rows = one.records[(one.records["attack"] == "none") & (one.records["classifier"] == "smoothed")]

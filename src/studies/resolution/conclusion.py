@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from src.claim_tables import described
 from src.claims import Verdict, judge
 from src.files import only_writer, write_text
+from src.places import Places
 from src.plotting import save
 from src.progress import stage
+from src.running import ANOTHER, Products
 from src.studies.resolution.claims import CLAIM_TABLES, all_claims, write_claims
 from src.studies.resolution.config import SEEDS, Profile
 from src.studies.resolution.corrected import run as corrected_run
@@ -17,9 +20,8 @@ from src.studies.resolution.evidence import load_evidence
 from src.studies.resolution.figure_claims import cells, smoothing_differences
 from src.studies.resolution.figure_outlier import outlier
 from src.studies.resolution.outlier_table import OUTLIER, outlier_table
-from src.studies.resolution.plan import Places
 from src.studies.resolution.report import REPORT, write_study_report
-from src.studies.resolution.run import ANOTHER, made_from
+from src.studies.resolution.run import made_from
 
 FIGURES = {"cells.png": cells, "smoothing_differences.png": smoothing_differences, "outlier.png": outlier}
 
@@ -32,25 +34,30 @@ def conclude(places: Places, profile: Profile) -> None:
         StorageError: something can't be written.
     """
     folder = places.profile(profile)
-    marker = folder / "conclusion.json"
-    outputs = [folder / name for name in (*CLAIM_TABLES, OUTLIER, *(f"figures/{name}" for name in FIGURES), REPORT)]
+    claims = all_claims()
+    asked = {one.name: described(one) for one in claims}
+
+    def sources() -> str:
+        made = [made_from(folder), corrected_run.made_from(folder / CORRECTED), made_from(places.profile(SEEDS))]
+        return "".join([*made, json.dumps(asked, indent=2), "\n"])
+
+    def write() -> None:
+        with stage("Judging the claims", total=1, unit="profiles") as advance:
+            evidence = load_evidence(places, profile)
+            judged = judge(claims, evidence)
+            write_claims(folder, judged)
+            outlier = outlier_table(evidence.jobs, evidence.reduced)
+            write_text(folder / OUTLIER, outlier.to_csv(index=False, float_format="%.6g"))
+            for name, draw in FIGURES.items():
+                save(draw(folder), folder / "figures" / name)
+            write_study_report(places, profile, judged)
+            advance(1)
+        verdicts = Counter(judgement.verdict for judgement in judged)
+        print("Claims: " + ", ".join(f"{verdicts[kind]} {kind}" for kind in Verdict if verdicts[kind]) + ".")
+
+    names = (*CLAIM_TABLES, OUTLIER, *(f"figures/{name}" for name in FIGURES), REPORT)
+    products = Products(tuple(folder / name for name in names), folder / "conclusion.json", sources, write)
     with only_writer(folder / ".lock", folder, ANOTHER):
-        claims = all_claims()
-        sources = [made_from(folder), corrected_run.made_from(folder / CORRECTED), made_from(places.profile(SEEDS))]
-        asked = {claim.name: [claim.statement, claim.tolerance] for claim in claims}
-        made = "".join([*sources, json.dumps(asked, indent=2), "\n"])
-        if not (all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == made):
-            with stage("Judging the claims", total=1, unit="profiles") as advance:
-                evidence = load_evidence(places, profile)
-                judged = judge(claims, evidence)
-                write_claims(folder, judged)
-                outlier = outlier_table(evidence.jobs, evidence.reduced)
-                write_text(folder / OUTLIER, outlier.to_csv(index=False, float_format="%.6g"))
-                for name, draw in FIGURES.items():
-                    save(draw(folder), folder / "figures" / name)
-                write_study_report(places, profile, judged)
-                advance(1)
-            write_text(marker, made)
-            verdicts = Counter(judgement.verdict for judgement in judged)
-            print("Claims: " + ", ".join(f"{verdicts[kind]} {kind}" for kind in Verdict if verdicts[kind]) + ".")
+        if not products.are_current():
+            products.make()
     print(f"Verdicts, tables and figures in one file: {folder / REPORT}")

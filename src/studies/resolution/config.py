@@ -13,9 +13,6 @@ STUDY = "resolution"
 FULL_SCALE = 255
 """Pixels and their noise are published on 0-255; inside everything is in [0, 1]."""
 
-SPLIT_SEED = 2023
-"""Of the fixed 48,000 / 12,000 split of the training images and of the shuffled test set, for every trial."""
-
 TRAIN_SPLIT, SUBSET = 48_000, 12_000
 """The author splits the 60,000 training images 80 : 20 and then trains on the smaller part."""
 
@@ -161,6 +158,10 @@ class Profile:
     test_images: tuple[int, ...]
     sweep_images: int
     variants: tuple[tuple[Protocol, tuple[Variant, ...]], ...]
+
+    @property
+    def study(self) -> str:
+        return STUDY
 
     def epochs_of(self, variant: Variant) -> int:
         """How long the variant's network is trained."""

@@ -13,10 +13,8 @@ from src.metrics import Interval, bootstrap_against_published
 from src.paired import mcnemar, paired_difference, pairs
 from src.studies.resolution.config import Profile
 from src.studies.resolution.plan import Job
-from src.studies.resolution.published_tables import METRICS, PAPER_TEST_IMAGES, reported
+from src.studies.resolution.published_tables import BOOTSTRAP_SEED, METRICS, PAPER_TEST_IMAGES, reported
 from src.studies.resolution.rows import first_images, identity, right, scales
-
-BOOTSTRAP_SEED = 0
 
 
 def difference_table(profile: Profile, evaluated: list[tuple[Job, pd.DataFrame]]) -> pd.DataFrame:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from src.conditions import Condition, select
+from src.places import Places
 from src.studies.resolution.config import SEEDS, Profile, Protocol, Variant
 from src.studies.resolution.corrected.config import CORRECTED
 from src.studies.resolution.corrected.measurements import Measured, load_measurements
-from src.studies.resolution.plan import Job, Places
+from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import first_images
 from src.studies.resolution.tables import evaluated
 
@@ -44,17 +45,37 @@ class Evidence:
             first[job.variant] = min(job.trial.seed, first.get(job.variant, job.trial.seed))
         return (one for one in chosen if one[0].trial.seed == first[one[0].variant])
 
-    def trainings(self, protocol: Protocol, *networks: Variant) -> list[list[tuple[Job, pd.DataFrame]]]:
-        """A training of each network for each seed: of this profile, or of `seeds` where that has more of all."""
+    def trainings(
+        self, protocol: Protocol, conditions: Mapping[Variant, Condition], needed: Mapping[Variant, int]
+    ) -> list[list[tuple[Job, pd.DataFrame]]]:
+        """Trainings of each network: of this profile where it has as many as needed, else of `seeds` if that has.
+
+        Args:
+            protocol: under which they were trained.
+            conditions: of each network; a training counts once it has it on the profile's largest test set.
+            needed: how many of each network.
+
+        Returns:
+            The trainings network by network, with their records of the condition; where neither profile has enough,
+            those of the one that lacks fewer.
+        """
         sources = [
             [
-                list({job.trial.seed: (job, records) for job, records in jobs
-                      if (job.protocol, job.variant) == (protocol, network)}.values())
-                for network in networks
+                [
+                    (job, found)
+                    for job, records in jobs
+                    if (job.protocol, job.variant) == (protocol, network)
+                    and (found := first_images(select(records, condition), job.profile.test_images[-1])) is not None
+                ]
+                for network, condition in conditions.items()
             ]
             for jobs in (self.jobs, self.reduced)
-        ]  # fmt: skip
-        return max(sources, key=lambda source: min(map(len, source)))
+        ]
+
+        def lacking(source: list[list[tuple[Job, pd.DataFrame]]]) -> int:
+            return sum(max(0, count - len(found)) for found, count in zip(source, needed.values(), strict=True))
+
+        return min(sources, key=lacking)
 
 
 def load_evidence(places: Places, profile: Profile) -> Evidence:
@@ -68,15 +89,29 @@ def load_evidence(places: Places, profile: Profile) -> Evidence:
         InputError: a file is damaged.
     """
     folder = places.profile(profile)
-    jobs = tuple(evaluated(folder, profile))
+    jobs = one_of_each_seed(evaluated(folder, profile))
     return Evidence(
         profile=profile,
         jobs=jobs,
         votes=tuple((job, job.votes(places).load()) for job, _ in jobs),
         fit=tuple((job, job.fit(places).load()) for job, _ in jobs),
-        reduced=() if profile is SEEDS else tuple(evaluated(places.profile(SEEDS), SEEDS)),
+        reduced=() if profile is SEEDS else one_of_each_seed(evaluated(places.profile(SEEDS), SEEDS)),
         corrected=tuple(load_measurements(folder / CORRECTED)),
     )
+
+
+def one_of_each_seed(evaluated: Iterable[tuple[Job, pd.DataFrame]]) -> tuple[tuple[Job, pd.DataFrame], ...]:
+    """Of trainings of one network from one seed (in two precisions, with two ESRGANs) one, so that none counts twice.
+
+    That in float32 is taken, else the first.
+    """
+    jobs = list(evaluated)
+    chosen: dict[tuple[str, str, int], tuple[Job, pd.DataFrame]] = {}
+    for job, records in sorted(jobs, key=lambda one: one[0].trial.precision != "float32"):
+        chosen.setdefault((job.trial.protocol, job.trial.variant, job.trial.seed), (job, records))
+    # As they were, in the order of tables.
+    keys = {job.trial.key for job, _ in chosen.values()}
+    return tuple(one for one in jobs if one[0].trial.key in keys)
 
 
 def on_most_images(job: Job, records: pd.DataFrame, *conditions: Condition) -> list[pd.DataFrame] | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,15 +11,16 @@ import numpy as np
 from src.arrays import save_arrays
 from src.attacks.diagnostics import softmax_as_logits, zero_gradients
 from src.attacks.fgsm import FGSM
-from src.base import InputError, LabeledImages
+from src.base import LabeledImages
 from src.conditions import Attack, Condition, Smoothing
 from src.datasets.mnist import Mnist
 from src.evaluation import Evaluator, evaluate
+from src.places import Places
 from src.progress import stage
-from src.studies.resolution.networks import load_network, test_images, train_network, training_images
-from src.studies.resolution.plan import Job, Places
-from src.trials import Trial, TrialFolder
-from src.trials_table import load_trials, save_trial
+from src.studies.resolution.images import test_images, training_images
+from src.studies.resolution.plan import Job
+from src.training.networks import load_network, train_network
+from src.trials_table import refuse_other_weights, save_trial
 
 EXAMPLES = 8
 """Test images kept with their adversarial versions for the figures."""
@@ -64,28 +63,6 @@ def _train_and_evaluate(job: Job, places: Places, mnist: Mnist, esrgan: str | No
     # Listed before its first record, so that the records' weights are known.
     save_trial(table, job.trial, trial_folder.facts())
     _evaluate(job, places, mnist, network, esrgan)
-
-
-def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder: TrialFolder) -> None:
-    """Records of one training are never mixed with those of another.
-
-    Args:
-        table: of the trials whose records are there.
-        made: the files that were made with the trial's network; some may not exist.
-        trial: whose.
-        folder: of the trial, complete.
-
-    Raises:
-        InputError: the table does not say that these weights made them.
-    """
-    listed = load_trials(table)
-    files = [path for path in made if path.exists()]
-    known = listed[trial.key][1]["weights_sha256"] if trial.key in listed else None
-    if files and known != folder.facts()["weights_sha256"]:
-        raise InputError(
-            f"the records of {trial.key} were made by another training than the one in {folder.path}. "
-            f"Delete {', '.join(map(str, files))} and run again: only this network is evaluated anew."
-        )
 
 
 def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrgan: str | None) -> None:
@@ -154,9 +131,9 @@ class VoteCounter:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
 
-    def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
+    def perturbed(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
         """As the evaluator's."""
-        return self._evaluator.adversarial(block, attack)
+        return self._evaluator.perturbed(block, attack)
 
     def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Condition) -> dict[str, np.ndarray]:
         """The predicted class with its votes, and the votes of the class that follows."""

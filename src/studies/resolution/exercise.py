@@ -35,7 +35,7 @@ def downscaled_network(protocol: str = CORRECTED, sigma: float = 0.25) -> keras.
         InputError: there is none, or its files are damaged.
     """
     # Here, so that figures and tables open without TensorFlow.
-    from src.studies.resolution.networks import load_network
+    from src.training.networks import load_network
 
     folder = results_folder() / CORRECTED if protocol == CORRECTED else results_folder()
 

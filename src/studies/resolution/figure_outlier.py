@@ -14,7 +14,7 @@ from src.studies.resolution.published_tables import reported
 
 
 def _published_gap(networks: str) -> float:
-    """The control's accuracy under FGSM minus the ESRGAN network's, in the paper's second table."""
+    """The control's accuracy under FGSM minus the ESRGAN network's in the paper: the gap as released."""
     cells = reported().query("table == 'adversarial' and metric == 'cnn_accuracy'").set_index("variant")["paper"]
     esrgan, control = networks.split(" and ")
     return float(cells[control] - cells[esrgan])
@@ -40,11 +40,11 @@ def outlier(folder: Path) -> Figure:
         panel.errorbar(values[:, 0], places, xerr=around, fmt=marker, color=colour, capsize=2)
         panel.axvline(0, color=GREY, linewidth=0.8)
         panel.plot(_published_gap(networks), places[0], **PAPER_MARK)
-        panel.set_yticks(places, rows["part"])
+        panel.set_yticks(places, rows["part"].str.replace(": ", ":\n"))
         panel.set_ylim(-0.6, len(rows) - 0.4)
         first = rows.iloc[0]
-        counts = f"{first['seeds']} training(s) of each, {first['images']:,} images"
-        panel.set_title(f"{networks}, profile {profile}: {counts}", loc="left")
+        counts = f"trainings: {first['seeds']}, images: {first['images']:,}"
+        panel.set_title(f"{networks}, profile {profile} ({counts})", loc="left")
     if not groups:
         axes[0].set_axis_off()
         axes[0].text(0.5, 0.5, "Nothing measured yet: it needs UpscaledAI and Control.", ha="center")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from src.studies.resolution.config import FULL_SCALE, RELEASED
+from src.studies.resolution.config import FULL_SCALE, RELEASED, SWEEP_SIGMAS
 from src.studies.resolution.corrected.config import CORRECTED
 
 
@@ -24,23 +25,28 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _released(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the first seed, in the paper's order."""
-    rows = table[table["protocol"] == RELEASED.name] if len(table) else table
-    return rows[rows["seed"] == rows["seed"].min()] if len(rows) else rows
+    """The rows of each network's first seed, in the paper's order; of two precisions those of float32."""
+    if table.empty:
+        return table
+    rows = table[table["protocol"] == RELEASED.name]
+    rows = rows[rows["seed"] == rows.groupby("variant")["seed"].transform("min")]
+    return rows[rows["precision"] == rows.groupby("variant")["precision"].transform("max")]
 
 
 def _smoothing(folder: Path) -> str:
     sweep = _released(_table(folder / "sigma_sweep.csv"))
     if sweep.empty:
         return ""
-    least, most = (sweep[sweep["sigma"] == end(sweep["sigma"])] for end in (min, max))
+    least, most = (sweep[np.isclose(sweep["sigma"], sigma)] for sigma in (SWEEP_SIGMAS[0], SWEEP_SIGMAS[-1]))
+    if least.empty or most.empty:
+        return ""
     same = least["same_prediction"].min()
     falls = f"{most['rs_accuracy'].min():.2f} to {most['rs_accuracy'].max():.2f}"
     return (
         f"With the noise that the author's notebook adds (sigma {least['sigma_255'].iloc[0]:.2g} on pixels from 0 to "
         f"{FULL_SCALE}), the smoothed classifiers of {len(least)} networks give at least {same:.2%} of their networks' "
-        f"answers, so nothing can differ; at the sigma of {most['sigma_255'].iloc[0]:.0f} that the paper writes, their "
-        f"accuracy falls from {most['cnn_accuracy'].min():.2f} or more to {falls}."
+        f"answers on {least['test_images'].iloc[0]:,} images; at the sigma of {most['sigma_255'].iloc[0]:.0f} that the "
+        f"paper writes, their accuracy falls from {most['cnn_accuracy'].min():.2f} or more to {falls}."
     )
 
 
@@ -49,6 +55,8 @@ def _attack(folder: Path) -> str:
     if sweep.empty:
         return ""
     small, large = (sweep[(sweep["epsilon_255"] - level).abs() < 1e-3] for level in (2, 10))
+    if small.empty or large.empty:
+        return ""
     sentence = (
         "The notebook attacks UpscaledAI with an epsilon of 10/255 and the five others with 2/255; "
         f"at 10/255 for all, the {len(large)} networks measured here keep an accuracy of "

@@ -10,12 +10,13 @@ import numpy as np
 
 from src.base import Precision
 from src.conditions import COLUMNS, CONDITION, KEY, Attack, Condition, Smoothing, missing_images
+from src.datasets import splits
 from src.datasets.esrgan import handle_identity
+from src.places import Places
 from src.records import Records
 from src.studies.resolution.config import (
     BATCH_SIZE,
     NOTEBOOK_EPSILONS,
-    SPLIT_SEED,
     STUDY,
     SUBSET,
     SWEEP_EPSILONS,
@@ -25,7 +26,7 @@ from src.studies.resolution.config import (
     Protocol,
     Variant,
 )
-from src.trials import Trial, TrialFolder
+from src.trials import Trial
 
 VOTES_COLUMNS = {
     **{name: kind for name, kind in COLUMNS.items() if name != "loss"},
@@ -71,7 +72,7 @@ def number_of_training_images(profile: Profile, protocol: Protocol) -> int:
 
 def train_order() -> np.ndarray:
     """The fixed order whose head and tail are the two parts of the split: indices, (60000,) int64."""
-    return np.random.default_rng(SPLIT_SEED).permutation(60_000)
+    return splits.train_order(60_000)
 
 
 def training_indices(profile: Profile, protocol: Protocol) -> np.ndarray:
@@ -83,38 +84,7 @@ def training_indices(profile: Profile, protocol: Protocol) -> np.ndarray:
 
 def test_order() -> np.ndarray:
     """The fixed order in which test images are taken: indices, (10000,) int64."""
-    return np.random.default_rng([SPLIT_SEED, 1]).permutation(10_000)
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a run reads and writes.
-
-    Attributes:
-        data: holds mnist.npz and cache/.
-        models: holds <study>/<trial>/.
-        results: holds <study>/<profile>/.
-    """
-
-    data: Path
-    models: Path
-    results: Path
-
-    @property
-    def mnist(self) -> Path:
-        return self.data / "mnist.npz"
-
-    @property
-    def cache(self) -> Path:
-        return self.data / "cache"
-
-    def trial(self, trial: Trial) -> TrialFolder:
-        """The trial's folder."""
-        return TrialFolder(self.models / trial.study / trial.key)
-
-    def profile(self, profile: Profile) -> Path:
-        """Where the profile's tables, figures and records go."""
-        return self.results / STUDY / profile.name
+    return splits.evaluation_order(10_000)
 
 
 @dataclass(frozen=True)
@@ -125,6 +95,12 @@ class Job:
     protocol: Protocol
     variant: Variant
     trial: Trial
+
+    @property
+    def label(self) -> str:
+        """Which training it is, for people."""
+        precision = "" if self.trial.precision == "float32" else f", {self.trial.precision}"
+        return f"{self.variant.name}, seed {self.trial.seed}{precision}"
 
     @property
     def paper_conditions(self) -> tuple[Condition, ...]:

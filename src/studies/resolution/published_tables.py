@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
 
 from src.conditions import select
-from src.metrics import CONFIDENCE, Interval, mean_interval, newcombe_interval, wilson_interval
+from src.metrics import bootstrap_against_published, mean_interval, newcombe_interval, wilson_interval
 from src.studies.resolution.config import Profile
 from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import first_images, identity, scales
@@ -18,6 +16,8 @@ REPORTED = Path(__file__).with_name("reported.csv")
 """Every cell of the paper's two tables beside the output saved in its author's notebook."""
 
 PAPER_TEST_IMAGES = 1_000
+
+BOOTSTRAP_SEED = 0
 
 METRICS = {
     "accuracy": ("cnn_accuracy", "cnn_loss", "rs_accuracy", "rs_loss"),
@@ -35,7 +35,7 @@ def published_table(table: str, profile: Profile, evaluated: list[tuple[Job, pd.
     """One of the paper's two tables, one row a cell: paper, author's notebook, measured, interval, verdict.
 
     `difference` is measured minus paper with a 95% interval, and the paper is "inside" if that holds 0: Newcombe's
-    for accuracies, the paper's being of 1,000 images; Student's t for mean losses, the paper's taken to spread over
+    for accuracies, the paper's being of 1,000 images; the bootstrap's for mean losses, the paper's taken to spread over
     its 1,000 images as ours do. Intervals are about the sample of test images, not about the seed of the training.
 
     Args:
@@ -85,10 +85,7 @@ def _against(records: pd.DataFrame, quantity: str, paper: float) -> dict[str, fl
     else:
         losses = records["loss"].to_numpy()
         measured = mean_interval(losses)
-        spread = losses.std(ddof=1) * math.sqrt(1 / len(losses) + 1 / PAPER_TEST_IMAGES)
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(losses) - 1) * spread)
-        change = measured.estimate - paper
-        difference = Interval(change, change - half, change + half)
+        difference = bootstrap_against_published(losses, paper, PAPER_TEST_IMAGES, BOOTSTRAP_SEED)
     return {
         "measured": measured.estimate,
         "low": measured.low,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -45,3 +48,16 @@ def right(records: pd.DataFrame) -> np.ndarray:
     """(images,) bool, by ascending image: whether the answer is the label; an abstention is not."""
     ordered = records.sort_values("image")
     return (ordered["label"] == ordered["prediction"]).to_numpy()
+
+
+def common_answers(*networks: Sequence[pd.DataFrame]) -> list[np.ndarray]:
+    """Whether the answers of several networks are right, on the images that all their trainings were asked about.
+
+    Args:
+        networks: of each the records of its trainings in one condition; at least one of each.
+
+    Returns:
+        For each network (trainings, images) bool, by ascending image.
+    """
+    common = functools.reduce(np.intersect1d, [rows["image"].to_numpy() for one in networks for rows in one])
+    return [np.array([right(rows[rows["image"].isin(common)]) for rows in one]) for one in networks]

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import only_writer, sha256, write_text
+from src.files import sha256
+from src.places import Places
+from src.running import Products, finish
 from src.studies.resolution.figures import FIGURES, write_figures
-from src.studies.resolution.plan import Job, Places
+from src.studies.resolution.plan import Job
 from src.studies.resolution.summary import print_summary
 from src.studies.resolution.tables import TABLES, write_tables
 from src.trials_table import load_trials
-
-ANOTHER = "give this one another --results and --models"
-"""The way out where another run writes to the same folder."""
 
 
 def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
@@ -35,20 +34,15 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     """
     profile = jobs[0].profile
     folder = places.profile(profile)
-    outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
-    marker = folder / "complete.json"
-    with only_writer(folder / ".lock", folder, ANOTHER):
-        listed = set(load_trials(folder / "trials.csv"))
-        unfinished = [job for job in jobs if not job.is_done(places, listed)]
-        if unfinished:
-            _execute(unfinished, places, esrgan, prepare)
-        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == made_from(folder):
-            print(f"Nothing to do: of profile {profile.name}, {len(jobs)} of {len(jobs)} networks are complete.")
-            print_summary(folder, profile)
-            return
+
+    def write() -> None:
         write_tables(folder, profile)
         write_figures(folder)
-        write_text(marker, made_from(folder))
+
+    paths = (*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES))
+    products = Products(paths, folder / "complete.json", lambda: made_from(folder), write)
+    if not finish(folder, places, jobs, lambda unfinished: _execute(unfinished, places, esrgan, prepare), products):
+        print(f"Nothing to do: of profile {profile.name}, {len(jobs)} of {len(jobs)} networks are complete.")
     print_summary(folder, profile)
 
 
@@ -57,7 +51,7 @@ def made_from(folder: Path) -> str:
     sources = {
         f"{kind}/{path.name}": sha256(path)
         for kind in ("records", "votes", "fit")
-        for path in sorted((folder / kind).glob("*.csv.gz"))
+        for path in sorted((folder / kind).glob("[!.]*"))  # those in the making count, too
     }
     return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": sources}, indent=2) + "\n"
 

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from src.base import InputError, LabeledImages
 from src.datasets.mnist import load_mnist
 from src.datasets.resolution import Resolution, at_resolution
+from src.places import Places
 from src.plotting import DPI, axes_at, show_pixels, styled
 from src.studies.resolution.config import DOWNSCALED, PROFILES, VARIANTS
-from src.studies.resolution.plan import Places, test_order
+from src.studies.resolution.plan import test_order
 from src.trials_table import load_trials
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from src.base import Precision
 from src.claims import Judgement, judge
 from src.conditions import Condition, HasColumns, select
+from src.places import Places
 from src.records import Records
 from src.studies.resolution.claims import all_claims
 from src.studies.resolution.config import RELEASED, SMOKE, Profile, Protocol, Variant
 from src.studies.resolution.corrected import conditions as corrected_conditions
 from src.studies.resolution.corrected.plan import CorrectedJob
 from src.studies.resolution.evidence import Evidence, load_evidence
-from src.studies.resolution.plan import Job, Places, resolution_trial, test_order
+from src.studies.resolution.plan import Job, resolution_trial, test_order
 from src.trials_table import save_trial
 from tests.studies.resolution.corrected import corrected_folder
 
@@ -35,8 +37,14 @@ def nothing(condition: Condition) -> Collection[int]:
     return ()
 
 
-def job(variant: Variant, protocol: Protocol = RELEASED, seed: int = 0, profile: Profile = SMALL) -> Job:
-    return Job(profile, protocol, variant, resolution_trial(profile, protocol, variant, seed, "float32", None))
+def job(
+    variant: Variant,
+    protocol: Protocol = RELEASED,
+    seed: int = 0,
+    profile: Profile = SMALL,
+    precision: Precision = "float32",
+) -> Job:
+    return Job(profile, protocol, variant, resolution_trial(profile, protocol, variant, seed, precision, None))
 
 
 def rows(

@@ -13,14 +13,14 @@ from src.base import ABSTAIN
 from src.certification_log import Fixed, Sequential
 from src.claims import Outcome, Verdict
 from src.conditions import Attack, Condition
-from src.paired import Pairs, paired_difference
+from src.paired import Pairs, mcnemar, paired_difference
+from src.places import Places
 from src.smoothing.certification import certified_radius, lower_confidence_bound
 from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED, NORMAL, WRITTEN
 from src.studies.resolution.corrected import conditions as corrected
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Attacks, Schedule
 from src.studies.resolution.corrected.plan import CorrectedJob
-from src.studies.resolution.plan import Places
 from src.training.recipes import Consistency, Gaussian, Recipe
 from tests.studies.resolution.corrected import corrected_folder
 from tests.studies.resolution.records_folder import change, flip, job, judged_claim, write, write_corrected
@@ -61,11 +61,15 @@ class TestTradeOff:
         one = smoothed(tmp_path, wrong=range(25))
         found = judged_claim(places, "trade-off")
         assert found.verdict is Verdict.REPRODUCED
-        clean, attacked = found.tests
+        clean, attacked, shown = found.tests
         # On the images that both have seen; two tests.
         assert clean.value == paired_difference(Pairs(0, 25, 80), 0.975) and clean.images == 80
         assert attacked.value == paired_difference(Pairs(30, 0, 40), 0.975) and attacked.images == 40
-        assert "clean" in clean.subject and "38/255" in attacked.subject
+        assert "clean, against no noise" in clean.subject
+        assert "under FGSM of 38/255, against no noise" in attacked.subject
+        assert clean.quantity.endswith("claimed below zero") and attacked.quantity.endswith("claimed above zero")
+        assert [test.confidence for test in (clean, attacked)] == pytest.approx([0.975] * 2)
+        assert shown.outcome is Outcome.SHOWN
         assert {test.protocol for test in found.tests} == {"corrected"}
         flip(one.records(places), SMOOTHED_STRONG, 40)
         assert judged_claim(places, "trade-off").verdict is Verdict.NOT_REPRODUCED
@@ -84,8 +88,35 @@ class TestTradeOff:
     ) -> None:
         write(places, job(NORMAL, WRITTEN), lambda condition: range(bare), [CLEAN])
         smoothed(tmp_path, wrong=range(wrong))
-        (test,) = judged_claim(places, "trade-off").under("corrected")
-        assert test.outcome is expected
+        test, shown = judged_claim(places, "trade-off").under("corrected")
+        assert test.outcome is expected and shown.outcome is Outcome.SHOWN
+
+    def test_what_smoothing_alone_does_under_attack_stands_beside(self, places: Places, tmp_path: Path) -> None:
+        """Against its own network, also where there is no other."""
+        one = smoothed(tmp_path, wrong=range(25))
+        network = corrected.Condition(SMOOTHED_STRONG.attack, 0)
+        flip(one.records(places), network, 12)
+
+        def abstain(answers: pd.DataFrame) -> pd.DataFrame:
+            last = answers["image"].isin(sorted(answers["image"])[-5:])
+            return answers.assign(prediction=answers["prediction"].mask(last, ABSTAIN))
+
+        change(one.records(places), SMOOTHED_STRONG, abstain)
+        found = judged_claim(places, "trade-off")
+        (test,) = found.tests
+        assert test.outcome is Outcome.SHOWN and found.verdict is Verdict.NOT_MEASURED
+        assert test.value == paired_difference(Pairs(12, 5, 40)) and test.images == 40
+        assert (test.confidence, test.p_value) == (0.95, mcnemar(Pairs(12, 5, 40)))
+        assert "Normal, gaussian, seed 0, sigma 0.25, training full" in test.subject
+        assert test.subject.endswith("under FGSM of 38/255, against its own network")
+        assert test.note == "5 abstentions" and "claimed" not in test.quantity
+
+    @pytest.mark.parametrize("count", [0, 40])
+    def test_it_has_no_say(self, places: Places, tmp_path: Path, count: int) -> None:
+        plain(places)
+        one = smoothed(tmp_path, wrong=range(25))
+        flip(one.records(places), corrected.Condition(SMOOTHED_STRONG.attack, 0), count)
+        assert judged_claim(places, "trade-off").verdict is Verdict.REPRODUCED
 
     def test_just_these_networks_count(self, places: Places, tmp_path: Path) -> None:
         plain(places)
@@ -98,7 +129,8 @@ class TestTradeOff:
     def test_without_the_network_without_noise_nothing_is_measured(self, places: Places, tmp_path: Path) -> None:
         smoothed(tmp_path, wrong=range(25))
         write(places, job(NORMAL), only=[CLEAN])
-        assert judged_claim(places, "trade-off").verdict is Verdict.NOT_MEASURED
+        found = judged_claim(places, "trade-off")
+        assert {test.outcome for test in found.tests} == {Outcome.SHOWN} and found.verdict is Verdict.NOT_MEASURED
 
     def test_the_papers_own_networks_stand_beside(self, places: Places, tmp_path: Path) -> None:
         plain(places)
@@ -108,6 +140,7 @@ class TestTradeOff:
         found = judged_claim(places, "trade-off")
         (test,) = found.under("released")
         assert test.value == paired_difference(Pairs(60, 0, 100)) and test.outcome is Outcome.FAILS
+        assert test.subject == "Normal, seed 0, sigma 0.15/255, clean"
         assert found.verdict is Verdict.REPRODUCED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from src.base import ABSTAIN
 from src.claims import Outcome, Verdict
 from src.conditions import Attack, Condition, Smoothing, select
 from src.paired import Pairs, mcnemar, paired_difference
+from src.places import Places
+from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED, NORMAL, SWEEP_SIGMAS, WRITTEN
 from src.studies.resolution.corrected import conditions as corrected
 from src.studies.resolution.corrected.config import COMPARISON, FULL, Attacks
-from src.studies.resolution.plan import Job, Places
+from src.studies.resolution.plan import Job
 from src.training.recipes import Gaussian, Stability
 from tests.studies.resolution.corrected import corrected_folder
 from tests.studies.resolution.records_folder import (
@@ -25,6 +28,7 @@ from tests.studies.resolution.records_folder import (
     flip,
     job,
     judged_claim,
+    rows,
     write,
     write_corrected,
     write_votes,
@@ -101,6 +105,26 @@ class TestChangesNothing:
         flip(written.records(places), written.paper_conditions[1], 40)
         assert verdict(places, "smoothing-accuracy") is Verdict.ONLY_AS_RELEASED
         assert first.trial != second.trial
+        assert [test.confidence for test in found.tests] == pytest.approx([0.975, 0.975, 0.95])
+
+    def test_a_training_in_two_precisions_counts_once(self, places: Places) -> None:
+        one = job(NORMAL, profile=LARGE, precision="bfloat16")
+        write(places, one, lambda condition: range(40) if condition.smoothing else (), one.paper_conditions)
+        (alone,) = judged_claim(places, "smoothing-accuracy", LARGE).tests
+        assert alone.subject == "Normal, seed 0, bfloat16, sigma 0.15/255" and alone.outcome is Outcome.FAILS
+        of_the_tables(places, job(NORMAL, profile=LARGE))
+        (test,) = judged_claim(places, "smoothing-accuracy", LARGE).tests
+        assert test.subject == "Normal, seed 0, sigma 0.15/255" and test.outcome is Outcome.HOLDS
+
+    def test_records_of_one_classifier_more_do_not_count(self, places: Places) -> None:
+        """A network asked about more images than its smoothed classifier: the largest test set that both have."""
+        one = job(NORMAL, profile=replace(SMALL, test_images=(50, 100)))
+        network, smoothed = one.paper_conditions[:2]
+        write(places, one, lambda condition: range(50, 100), [network])
+        one.records(places).append(rows(one, smoothed, plan.test_order()[:99], range(50, 99)))
+        one.records(places).finish()
+        (test,) = judged_claim(places, "smoothing-accuracy").tests
+        assert test.images == 50 and test.value == paired_difference(Pairs(0, 0, 50))
 
     def test_without_either_classifier_nothing_is_measured(self, places: Places) -> None:
         one = job(NORMAL, profile=LARGE)
@@ -113,13 +137,41 @@ class TestChangesNothing:
         one = corrected_folder.job(NORMAL, Gaussian(0.25), FULL, attacks=Attacks(600, 100))
         write_corrected(tmp_path, one)
         assert verdict(places, name) is Verdict.REPRODUCED
-        tests = judged_claim(places, name, LARGE).tests
-        assert [(test.protocol, test.images) for test in tests] == [("corrected", 600)]
+        (test,) = judged_claim(places, name, LARGE).tests
+        assert (test.protocol, test.images, test.seeds) == ("corrected", 600, 1)
+        assert test.subject.startswith("Normal, gaussian, seed 0, sigma 0.25, training full")
+        assert test.subject.endswith(", epsilon 10/255") == attacked
         for epsilon, expected in ((38, Verdict.REPRODUCED), (10, Verdict.NOT_REPRODUCED)):
             attack = corrected.Attack("fgsm", "linf", epsilon / 255) if attacked else None
             if attacked or epsilon == 10:
                 flip(one.records(places), corrected.Condition(attack, 100), 40)
             assert verdict(places, name) is expected
+
+    @pytest.mark.parametrize("attacked", [False, True])
+    def test_an_abstention_there_is_an_error_and_is_said(self, places: Places, tmp_path: Path, attacked: bool) -> None:
+        name = ["smoothing-accuracy", "smoothing-robustness"][attacked]
+        one = corrected_folder.job(NORMAL, Gaussian(0.25), FULL, attacks=Attacks(600, 100))
+        write_corrected(tmp_path, one)
+        (test,) = judged_claim(places, name, LARGE).tests
+        assert test.note == "0 images right only with smoothing, 0 only without; 0 abstentions with it"
+        attacks = [None, corrected.Attack("fgsm", "linf", 10 / 255)]
+        # Neither on clean images when it is about attacked ones, nor the other way round.
+        for attack, count in ((attacks[attacked], 40), (attacks[not attacked], 50)):
+            change(one.records(places), corrected.Condition(attack, 100), abstaining(count))
+            flip(one.records(places), corrected.Condition(attack, 0), 3)
+        (test,) = judged_claim(places, name, LARGE).tests
+        assert test.note == "0 images right only with smoothing, 37 only without; 40 abstentions with it"
+        assert test.value == paired_difference(Pairs(0, 37, 600)) and test.outcome is Outcome.FAILS
+
+
+def abstaining(count: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """On so many images, by ascending index."""
+
+    def edit(answers: pd.DataFrame) -> pd.DataFrame:
+        first = answers["image"].isin(sorted(answers["image"])[:count])
+        return answers.assign(prediction=answers["prediction"].mask(first, ABSTAIN))
+
+    return edit
 
 
 class TestSigma:
@@ -130,6 +182,7 @@ class TestSigma:
         tests = judged_claim(places, "sigma-255", LARGE).tests
         assert len(tests) == len(SWEEP_SIGMAS)
         assert {test.value for test in tests} == {paired_difference(Pairs(0, 0, 600), 1 - 0.05 / 8)}
+        assert [test.confidence for test in tests] == pytest.approx([1 - 0.05 / 8] * 8)
         assert any("sigma 255/255" in test.subject for test in tests)
         flip(one.records(places), Condition(None, Smoothing(1.0, 10)), 300)
         assert verdict(places, "sigma-255") is Verdict.NOT_REPRODUCED
@@ -182,10 +235,10 @@ class TestAbstention:
         one = write(places, job(NORMAL), only=[CLEAN])
         write_votes(places, one)
 
-        def edit(rows: pd.DataFrame) -> pd.DataFrame:
-            first = rows["image"] == rows["image"].min()
-            votes, runner_up_votes = rows["votes"].mask(first, 7), rows["runner_up_votes"].mask(first, 3)
-            return rows.assign(votes=votes, runner_up_votes=runner_up_votes)
+        def edit(votes: pd.DataFrame) -> pd.DataFrame:
+            first = votes["image"] == votes["image"].min()
+            winner, runner_up = votes["votes"].mask(first, 7), votes["runner_up_votes"].mask(first, 3)
+            return votes.assign(votes=winner, runner_up_votes=runner_up)
 
         change(one.votes(places), one.vote_conditions[attacked], edit)
         found = self.outcomes(places)
@@ -202,13 +255,10 @@ class TestAbstention:
         found = judged_claim(places, "abstention-0.001")
         assert found.verdict is Verdict.REPRODUCED and len(found.tests) == 2
 
-        def abstain(rows: pd.DataFrame) -> pd.DataFrame:
-            return rows.assign(prediction=rows["prediction"].mask(rows["image"] == rows["image"].max(), ABSTAIN))
-
         attack = corrected.Attack("fgsm", "linf", 10 / 255)
-        change(two.records(places), corrected.Condition(attack, 50), abstain)
+        change(two.records(places), corrected.Condition(attack, 50), abstaining(1))
         assert judged_claim(places, "abstention-0.001").verdict is Verdict.REPRODUCED
-        change(two.records(places), corrected.Condition(None, 50), abstain)
+        change(two.records(places), corrected.Condition(None, 50), abstaining(1))
         found = judged_claim(places, "abstention-0.001")
         assert found.verdict is Verdict.NOT_REPRODUCED
         assert judged_claim(places, "abstention-0.01").tests == (), "its answers were made at alpha 0.001"

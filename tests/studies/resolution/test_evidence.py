@@ -24,13 +24,14 @@ from src.studies.resolution.config import (
     SMOKE,
     UPSCALED_AI,
     WRITTEN,
+    Profile,
     Protocol,
     Variant,
 )
 from src.studies.resolution.corrected.config import FULL, Attacks
-from src.studies.resolution.evidence import Evidence, load_evidence, on_most_images
+from src.studies.resolution.evidence import Evidence, load_evidence, on_most_images, one_of_each_seed
 from src.studies.resolution.plan import Job
-from src.studies.resolution.rows import right
+from src.studies.resolution.rows import common_answers, right
 from src.training.recipes import Gaussian
 from tests.studies.resolution.corrected import corrected_folder
 from tests.studies.resolution.records_folder import SMALL, job, rows, write, write_fit, write_votes
@@ -39,8 +40,10 @@ CLEAN = Condition()
 
 
 def evidence(*jobs: Job, reduced: tuple[Job, ...] = ()) -> Evidence:
-    empty = pd.DataFrame()
-    return Evidence(PAPER, tuple((one, empty) for one in jobs), (), (), tuple((one, empty) for one in reduced), ())
+    """Each with clean answers on its profile's largest test set."""
+    found, other = ([(one, rows(one, CLEAN, plan.test_order()[: one.profile.test_images[-1]])) for one in some]
+                    for some in (jobs, reduced))  # fmt: skip
+    return Evidence(PAPER, tuple(found), (), (), tuple(other), ())
 
 
 class TestFirstSeed:
@@ -72,40 +75,129 @@ class TestFirstSeed:
 
 
 class TestTrainings:
-    def jobs(self, variant: Variant, count: int, profile: object = SMALL) -> list[Job]:
-        return [job(variant, seed=seed, profile=profile) for seed in range(count)]  # type: ignore[arg-type]
+    def trainings(self, found: Evidence, protocol: Protocol, needed: dict[Variant, int]) -> list[list[Job]]:
+        of_each = found.trainings(protocol, dict.fromkeys(needed, CLEAN), needed)
+        return [[one for one, _ in trainings] for trainings in of_each]
+
+    def jobs(self, counts: tuple[int, int], profile: Profile) -> tuple[Job, ...]:
+        """So many trainings of Normal and of Downscaled."""
+        networks = zip((NORMAL, DOWNSCALED), counts, strict=True)
+        return tuple(job(variant, seed=seed, profile=profile) for variant, count in networks for seed in range(count))
 
     @pytest.mark.parametrize(
         ("own", "reduced", "taken"),
         [
-            ((3, 3), (2, 5), ("smoke", 3, 3)),
-            ((1, 1), (5, 5), ("seeds", 5, 5)),
-            ((2, 5), (2, 9), ("smoke", 2, 5)),
-            ((9, 0), (1, 1), ("seeds", 1, 1)),
+            # Needed are 3 of Normal and 2 of Downscaled.
+            ((3, 2), (9, 9), "smoke"),
+            ((3, 2), (0, 0), "smoke"),
+            ((4, 2), (3, 2), "smoke"),
+            ((2, 2), (3, 2), "seeds"),
+            ((9, 1), (3, 2), "seeds"),
+            ((1, 1), (5, 5), "seeds"),
+            # Neither has enough: more than is needed of one makes up for nothing.
+            ((2, 2), (9, 0), "smoke"),
+            ((9, 0), (1, 2), "smoke"),
+            ((9, 0), (2, 2), "seeds"),
+            ((2, 1), (1, 2), "smoke"),
+            ((0, 0), (1, 0), "seeds"),
         ],
     )
-    def test_are_those_of_the_profile_that_has_more_of_both(
-        self, own: tuple[int, int], reduced: tuple[int, int], taken: tuple[str, int, int]
+    def test_are_of_this_profile_unless_the_other_lacks_fewer(
+        self, own: tuple[int, int], reduced: tuple[int, int], taken: str
     ) -> None:
-        ours = [
-            one for variant, count in zip((NORMAL, DOWNSCALED), own, strict=True) for one in self.jobs(variant, count)
-        ]
-        many = [
-            one
-            for variant, count in zip((NORMAL, DOWNSCALED), reduced, strict=True)
-            for one in self.jobs(variant, count, SEEDS)
-        ]
-        normal, downscaled = evidence(*ours, reduced=tuple(many)).trainings(RELEASED, NORMAL, DOWNSCALED)
-        assert {one.profile.name for one, _ in normal + downscaled} == {taken[0]}
-        assert (len(normal), len(downscaled)) == taken[1:]
-        assert {one.variant for one, _ in normal} == {NORMAL} and {one.variant for one, _ in downscaled} == {DOWNSCALED}
+        both = evidence(*self.jobs(own, SMALL), reduced=self.jobs(reduced, SEEDS))
+        normal, downscaled = self.trainings(both, RELEASED, {NORMAL: 3, DOWNSCALED: 2})
+        assert {one.profile.name for one in normal + downscaled} == {taken}
+        assert (len(normal), len(downscaled)) == (own if taken == "smoke" else reduced)
+        assert {one.variant for one in normal} <= {NORMAL} and {one.variant for one in downscaled} <= {DOWNSCALED}
+
+    def test_networks_are_in_the_order_that_they_are_asked_for(self) -> None:
+        both = evidence(*self.jobs((1, 2), SMALL))
+        assert [len(found) for found in self.trainings(both, RELEASED, {DOWNSCALED: 1, NORMAL: 1})] == [2, 1]
 
     def test_of_other_protocols_do_not_count(self) -> None:
-        found = evidence(job(NORMAL, WRITTEN), job(NORMAL)).trainings(WRITTEN, NORMAL)
-        assert [[one.protocol for one, _ in of_one] for of_one in found] == [[WRITTEN]]
+        found = self.trainings(evidence(job(NORMAL, WRITTEN), job(NORMAL)), WRITTEN, {NORMAL: 1})
+        assert [[one.protocol for one in of_one] for of_one in found] == [[WRITTEN]]
 
     def test_of_nothing(self) -> None:
-        assert evidence().trainings(RELEASED, NORMAL, CONTROL) == [[], []]
+        assert self.trainings(evidence(), RELEASED, {NORMAL: 1, CONTROL: 3}) == [[], []]
+
+    def test_one_that_was_interrupted_does_not_count(self) -> None:
+        complete = evidence(*self.jobs((3, 2), SMALL), reduced=self.jobs((3, 2), SEEDS))
+        (last, records), *others = reversed(complete.jobs)
+        torn = replace(complete, jobs=(*reversed(others), (last, records.iloc[1:])))
+        for found, taken in ((complete, "smoke"), (torn, "seeds")):
+            normal, downscaled = self.trainings(found, RELEASED, {NORMAL: 3, DOWNSCALED: 2})
+            assert {one.profile.name for one in normal + downscaled} == {taken}
+
+
+class TestOneOfEachSeed:
+    def chosen(self, *jobs: Job) -> list[Job]:
+        return [one for one, _ in one_of_each_seed((one, pd.DataFrame()) for one in jobs)]
+
+    def test_float32_is_preferred_wherever_it_stands(self) -> None:
+        exact, coarse = job(NORMAL), job(NORMAL, precision="bfloat16")
+        assert self.chosen(exact, coarse) == self.chosen(coarse, exact) == [exact]
+        assert self.chosen(coarse) == [coarse]
+
+    def test_other_networks_protocols_and_seeds_stay_in_their_order(self) -> None:
+        jobs = [
+            job(NORMAL, precision="bfloat16"),
+            job(DOWNSCALED, precision="bfloat16"),
+            job(NORMAL),
+            job(NORMAL, WRITTEN, precision="bfloat16"),
+            job(NORMAL, seed=1, precision="bfloat16"),
+            job(DOWNSCALED),
+        ]
+        assert self.chosen(*jobs) == [jobs[2], jobs[3], jobs[4], jobs[5]]
+
+    def test_of_two_esrgans_the_first(self) -> None:
+        one = job(UPSCALED_AI)
+        other = replace(one, trial=replace(one.trial, training={**one.trial.training, "esrgan": "another"}))
+        assert one.trial.key != other.trial.key
+        assert self.chosen(one, other) == [one] and self.chosen(other, one) == [other]
+
+    def test_records_are_its_own(self, tmp_path: Path) -> None:
+        places = corrected_folder.places(tmp_path)
+        for profile in (SMALL, SEEDS):
+            write(places, job(NORMAL, profile=profile, precision="bfloat16"), lambda _: range(5), [CLEAN], images=20)
+            write(places, job(NORMAL, profile=profile), only=[CLEAN], images=20)
+        found = load_evidence(places, SMALL)
+        for ((one, records),) in (found.jobs, found.reduced):
+            assert one.trial.precision == "float32" and right(records).all()
+        for kind in (found.votes, found.fit):
+            assert [one.trial.precision for one, _ in kind] == ["float32"]
+
+
+class TestLabel:
+    @pytest.mark.parametrize(
+        ("one", "expected"),
+        [
+            (job(NORMAL), "Normal, seed 0"),
+            (job(CONTROL, WRITTEN, seed=3), "Control, seed 3"),
+            (job(NORMAL, precision="bfloat16"), "Normal, seed 0, bfloat16"),
+        ],
+    )
+    def test_by_hand(self, one: Job, expected: str) -> None:
+        assert one.label == expected
+
+
+class TestCommonAnswers:
+    def records(self, images: list[int], wrong: set[int]) -> pd.DataFrame:
+        found = {"image": images, "label": 1, "prediction": [2 if image in wrong else 1 for image in images]}
+        return pd.DataFrame(found)
+
+    def test_on_the_images_of_all_trainings_by_ascending_image(self) -> None:
+        first = [self.records([9, 2, 5, 7], {5}), self.records([2, 5, 7, 9, 11], {2, 11})]
+        second = [self.records([1, 5, 2, 9, 7], {1}), self.records([9, 7, 5], {9}), self.records([5, 9, 7, 2], set())]
+        one, two = common_answers(first, second)
+        assert one.tolist() == [[False, True, True], [True, True, True]]
+        assert two.tolist() == [[True, True, True], [True, True, False], [True, True, True]]
+        assert one.dtype == two.dtype == bool
+
+    def test_without_common_images_there_are_no_answers(self) -> None:
+        one, two = common_answers([self.records([1, 2], set())], [self.records([3], set())] * 2)
+        assert one.shape == (1, 0) and two.shape == (2, 0)
 
 
 class TestRight:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import pytest
 from src.certification_log import Fixed
 from src.claims import Comparison, Judgement, Outcome, Verdict, judge
 from src.metrics import Interval
+from src.places import Places
 from src.studies.resolution.claims import CLAIM_TABLES, all_claims, sentence_claims, write_claims
-from src.studies.resolution.config import PAPER, RELEASED_112, UPSCALED_AI, VARIANTS, WRITTEN
+from src.studies.resolution.config import PAPER, RELEASED, RELEASED_112, UPSCALED_AI, VARIANTS, WRITTEN
 from src.studies.resolution.corrected.config import FULL, Attacks
 from src.studies.resolution.evidence import Evidence, load_evidence
-from src.studies.resolution.plan import Places
 from src.studies.resolution.published_tables import REPORTED
 from src.training.recipes import Gaussian
 from tests.studies.resolution.corrected import corrected_folder
@@ -101,6 +102,34 @@ class TestRows:
         assert set(table["verdict"]) >= {"reproduced", "not reproduced", "not testable", "inconclusive"}
         assert [name for name, verdict in table["verdict"].items() if verdict == "not testable"] == ["low-complexity"]
 
+    def test_says_where_it_was_measured(self, table: pd.DataFrame) -> None:
+        columns = list(table.columns)
+        assert columns.index("measured_under") == columns.index("query") - 1
+        assert table.loc["smoothing-accuracy", "measured_under"] == "released written corrected"
+        assert table.loc["small-as-large", "measured_under"] == "released"
+        assert table.loc["trade-off", "measured_under"] == "corrected"
+        assert table.loc["low-complexity", "measured_under"] == ""
+        # What is only shown is not measured: equal budgets stand beside.
+        under = table["measured_under"].str.split()
+        assert all(set(names) <= set(table.loc[claim, "decided_by"].split()) for claim, names in under.items())
+
+    def test_tests_have_the_confidence_of_their_interval(self, places: Places, table: pd.DataFrame) -> None:
+        assert len(table) == 50
+        tests = pd.read_csv(places.profile(SMALL) / "claim_tests.csv", keep_default_na=False)
+        columns = list(tests.columns)
+        assert columns[columns.index("high") + 1] == "confidence"
+        cells = tests[tests["claim"].str.contains("/") & (tests["outcome"] != "shown")]
+        assert set(cells["confidence"]) == {float(f"{1 - 0.05 / 36:.6g}")}
+        smoothing = tests[tests["claim"] == "smoothing-accuracy"].groupby("protocol")["confidence"].agg(["min", "size"])
+        for _, row in smoothing.iterrows():
+            assert row["min"] == pytest.approx(1 - 0.05 / row["size"], rel=1e-5)
+
+    def test_each_claim_says_how_it_is_decided(self, table: pd.DataFrame) -> None:
+        for name in SENTENCES - {"low-complexity"}:
+            protocols = ["corrected"] if name in ("trade-off", "radius") else ["released", "written"]
+            protocols += ["corrected"] if name.startswith(("smoothing", "abstention")) else []
+            assert table.loc[name, "decided_by"].split() == protocols, name
+
     def test_every_query_but_that_of_the_hypothesis_measured_something(self, found: list[Judgement[Evidence]]) -> None:
         assert {one.claim.name for one in found if not one.tests} == {"low-complexity"}
         assert {test.protocol for one in found for test in one.tests} == {"released", "written", "corrected"}
@@ -130,6 +159,24 @@ class TestRows:
         arguments = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
         tests: Iterable[Comparison] = getattr(importlib.import_module(match[1]), match[2])(evidence, **arguments)
         return tests
+
+
+def test_trainings_in_two_precisions_count_once_everywhere(
+    places: Places, found: list[Judgement[Evidence]], tmp_path: Path
+) -> None:
+    """A bfloat16 twin of each network, with other answers, changes no test; losses take a bootstrap each."""
+    twins = corrected_folder.places(tmp_path)
+    shutil.copytree(places.results, twins.results)
+    for protocol, variants in ((RELEASED, VARIANTS), (WRITTEN, VARIANTS[:2])):
+        for variant in variants:
+            one = write(twins, job(variant, protocol, precision="bfloat16"), lambda _: range(70))
+            write_votes(twins, one, (5, 5))
+            write_fit(twins, one, range(50))
+    before = {one.claim.name: one for one in found if not one.claim.name.endswith("loss")}
+    after = judge([one.claim for one in before.values()], load_evidence(twins, SMALL))
+    for found_now in after:
+        # NaN is not equal to itself.
+        assert repr(found_now.tests) == repr(before[found_now.claim.name].tests)
 
 
 class TestFiles:
@@ -165,5 +212,11 @@ def test_no_verdict_is_written_down() -> None:
         nothing: Judgement[Evidence] = Judgement(claim, ())
         assert nothing.verdict is (Verdict.NOT_MEASURED if claim.query else Verdict.NOT_TESTABLE)
         for protocol in claim.decided_by:
-            test = Comparison(protocol, "", "", Interval(0.0, 0.0, 0.0), Outcome.FAILS, seeds=1, images=1)
-            assert Judgement(claim, (test,)).verdict is Verdict.NOT_REPRODUCED
+            for outcome, expected in (
+                (Outcome.FAILS, Verdict.NOT_REPRODUCED),
+                (Outcome.HOLDS, Verdict.REPRODUCED),
+                (Outcome.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+                (Outcome.SHOWN, Verdict.NOT_MEASURED),
+            ):
+                test = Comparison(protocol, "", "", Interval(0.0, 0.0, 0.0), outcome, seeds=1, images=1)
+                assert Judgement(claim, (test,)).verdict is expected

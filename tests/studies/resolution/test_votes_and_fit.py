@@ -130,7 +130,8 @@ def test_votes_and_training_images_of_a_network(places: Places) -> None:
     """Counts add up to the draws or less, and predict as the records of the same images do: the noise is the same."""
     from src.evaluation import Evaluator, evaluate
     from src.studies.resolution.execute import _count_votes, _evaluate_on_training_images
-    from src.studies.resolution.networks import build, test_images, training_images
+    from src.studies.resolution.images import test_images, training_images
+    from src.training.networks import build
 
     random = np.random.default_rng(3)
     made = [LabeledImages(random.integers(0, 256, (n, 28, 28, 1)).astype(np.uint8), np.arange(n) % 10, np.arange(n))

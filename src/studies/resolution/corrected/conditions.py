@@ -66,6 +66,11 @@ class Condition:
     attack: Attack | None
     n: int
 
+    @property
+    def perturbation(self) -> Attack | None:
+        """What is done to the images."""
+        return self.attack
+
     def columns(self) -> dict[str, str | float | int]:
         """What a record says of the condition."""
         attack = self.attack

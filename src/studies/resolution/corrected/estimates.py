@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from src.base import N0
 from src.certification_log import Fixed, Sequential
+from src.places import Places
 from src.studies.resolution.corrected.conditions import Condition, conditions
 from src.studies.resolution.corrected.config import BATCH_SIZE
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.estimates import Estimate, costs, print_estimates
-from src.studies.resolution.plan import Places
 from src.trials_table import load_trials
 
 SEQUENTIAL_SHARE = 1 / 10

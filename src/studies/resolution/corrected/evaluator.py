@@ -40,7 +40,7 @@ class CorrectedEvaluator:
         self._base = Evaluator(network, seed)
         self._attackers: dict[Attack, Attacker] = {}
 
-    def adversarial(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
+    def perturbed(self, block: LabeledImages, attack: Attack | None) -> np.ndarray:
         """The images of a block as this attack leaves them, float32 in [0, 1]."""
         if attack is None:
             return block.as_float()
@@ -67,7 +67,7 @@ class CorrectedEvaluator:
                 return lambda block, epsilon: attack(block.as_float(), block.labels, epsilon, block.indices)
 
     def outcomes(self, images: np.ndarray, block: LabeledImages, condition: Condition) -> dict[str, np.ndarray]:
-        """Predictions for these images, `adversarial` ones of the block, and how far they are from the clean ones."""
+        """Predictions for these images, `perturbed` ones of the block, and how far they are from the clean ones."""
         if condition.n:
             # A stream that no attack has seen.
             counts = self.smoothed.vote(images, condition.n, block.indices, Stream.SCORING).counts

@@ -12,6 +12,7 @@ from src.certifying import certify_images
 from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
 from src.evaluation import evaluate
+from src.places import Places
 from src.progress import stage
 from src.provenance import provenance
 from src.studies.resolution.config import TRAIN_SPLIT
@@ -20,11 +21,10 @@ from src.studies.resolution.corrected.config import ALPHA, Training
 from src.studies.resolution.corrected.diagnosis import signs_of_weakening
 from src.studies.resolution.corrected.evaluator import CorrectedEvaluator
 from src.studies.resolution.corrected.plan import CorrectedJob, results
-from src.studies.resolution.execute import refuse_other_weights
-from src.studies.resolution.networks import load_network, train_network
-from src.studies.resolution.plan import Places, test_order, train_order
+from src.studies.resolution.plan import test_order, train_order
 from src.training.losses import loss_of
-from src.trials_table import save_trial
+from src.training.networks import load_network, train_network
+from src.trials_table import refuse_other_weights, save_trial
 
 
 def execute(job: CorrectedJob, places: Places, mnist: Mnist, esrgan: str | None) -> None:

@@ -12,6 +12,7 @@ from src.base import N0, Precision
 from src.certification_log import CertificationLog, Fixed, Sequential
 from src.conditions import missing_images
 from src.datasets.esrgan import handle_identity
+from src.places import Places
 from src.records import Records
 from src.studies.resolution.config import STUDY, Variant
 from src.studies.resolution.corrected.conditions import COLUMNS, KEY, conditions
@@ -24,7 +25,7 @@ from src.studies.resolution.corrected.config import (
     Training,
     Work,
 )
-from src.studies.resolution.plan import Places, test_order
+from src.studies.resolution.plan import test_order
 from src.trials import Trial
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from src.certification_log import read_log
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import only_writer, sha256, write_text
+from src.files import sha256
+from src.places import Places
+from src.running import Products, finish
 from src.studies.resolution.corrected.figures import FIGURES, write_figures
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.corrected.summary import print_summary
 from src.studies.resolution.corrected.tables import TABLES, write_tables
-from src.studies.resolution.plan import Places
-from src.studies.resolution.run import ANOTHER
 from src.trials_table import load_trials
 
 
@@ -36,21 +36,16 @@ def run(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepar
     """
     profile = jobs[0].profile
     folder = results(places, profile)
-    outputs = [*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES)]
-    marker = folder / "complete.json"
-    with only_writer(folder / ".lock", folder, ANOTHER):
-        listed = set(load_trials(folder / "trials.csv"))
-        unfinished = [job for job in jobs if not job.is_done(places, listed)]
-        if unfinished:
-            _execute(unfinished, places, esrgan, prepare)
-        elif all(path.exists() for path in outputs) and marker.exists() and marker.read_text() == made_from(folder):
-            name = profile.profile.name
-            print(f"Nothing to do: of profile {name}, protocol corrected, all {len(jobs)} networks are complete.")
-            print_summary(folder)
-            return
+
+    def write() -> None:
         write_tables(folder)
         write_figures(folder)
-        write_text(marker, made_from(folder))
+
+    paths = (*(folder / name for name in TABLES), *(folder / "figures" / name for name in FIGURES))
+    products = Products(paths, folder / "complete.json", lambda: made_from(folder), write)
+    if not finish(folder, places, jobs, lambda unfinished: _execute(unfinished, places, esrgan, prepare), products):
+        name = profile.profile.name
+        print(f"Nothing to do: of profile {name}, protocol corrected, all {len(jobs)} networks are complete.")
     print_summary(folder)
 
 

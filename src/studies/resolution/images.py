@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from src.architectures.cnn import CNNConfig, build_cnn
 from src.base import LabeledImages
 from src.datasets.esrgan import halve
 from src.datasets.mnist import Mnist
 from src.datasets.resolution import Resolution, at_resolution
-from src.studies.resolution.config import NUM_CLASSES, Profile, Protocol, Variant
+from src.studies.resolution.config import Profile, Protocol, Variant
 from src.studies.resolution.plan import test_order, training_indices
-from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
-from src.trials import Trial, TrialFolder
 
 TRAINING_NOISE = 4
 """Sets the seed of the training noise apart from others that derive from the same number."""
@@ -57,42 +53,3 @@ def test_images(
     """The first `count` images of the shuffled test set; a smaller count is a part of a larger one."""
     source = mnist.test.take(test_order()[:count])
     return at_resolution(source, "test", protocol.resolution(variant), cache, esrgan)
-
-
-def build(trial: Trial) -> keras.Model:
-    """The trial's network with its initial weights."""
-    settings = trial.training
-    config = CNNConfig(tuple(settings["filters"]), settings["units"], settings["dropout"])
-    shape = (settings["side"], settings["side"], 1)
-    return build_cnn(config, shape, NUM_CLASSES, seed=trial.seed, precision=trial.precision)
-
-
-def train_network(
-    trial: Trial, images: LabeledImages, folder: TrialFolder, loss: Loss = cross_entropy
-) -> keras.Model:
-    """Train the trial's network on `training_images`, going on from its last epoch where there is one.
-
-    Args:
-        trial: what to train.
-        images: of one epoch.
-        folder: of the trial; `begin` has been called.
-        loss: what to minimise.
-    """
-    network = build(trial)
-    settings = trial.training
-    config = TrainingConfig(
-        settings["epochs"], settings["batch_size"], settings.get("annealed", False), settings.get("warmup_epochs", 0)
-    )
-    train(network, images, loss, config, trial.seed, folder, f"Training {trial.variant} ({trial.protocol})")
-    return network
-
-
-def load_network(trial: Trial, folder: TrialFolder) -> keras.Model:
-    """The trial's trained network.
-
-    Raises:
-        InputError: its files are missing or damaged.
-    """
-    network = build(trial)
-    network.set_weights(folder.load_weights())
-    return network

@@ -12,7 +12,8 @@ from scipy import stats
 from src.base import LabeledImages
 from src.datasets import resolution
 from src.datasets.mnist import Mnist
-from src.studies.resolution import networks, plan
+from src.studies.resolution import images as images_of
+from src.studies.resolution import plan
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,
@@ -27,7 +28,8 @@ from src.studies.resolution.config import (
     Protocol,
     Variant,
 )
-from src.studies.resolution.networks import training_images
+from src.studies.resolution.images import training_images
+from src.training import networks
 from src.trials import TrialFolder
 
 QUIET = replace(RELEASED, train_noise=0.0)
@@ -132,7 +134,7 @@ class TestTrainingImages:
     ) -> None:
         for made, source in (
             (make(mnist, few(3), protocol, variant), mnist.train),
-            (networks.test_images(mnist, 3, protocol, variant, tmp_path / "cache", None), mnist.test),
+            (images_of.test_images(mnist, 3, protocol, variant, tmp_path / "cache", None), mnist.test),
         ):
             assert made.images.shape[1:] == (side, side, 1)
             for image, index in zip(made.images, made.indices, strict=True):
@@ -222,7 +224,7 @@ class TestTestImages:
     def test_nested_and_without_noise(self, mnist: Mnist, tmp_path: Path) -> None:
         for protocol in (RELEASED, WRITTEN):
             small, large = (
-                networks.test_images(mnist, count, protocol, NORMAL, tmp_path, None) for count in (1_000, 10_000)
+                images_of.test_images(mnist, count, protocol, NORMAL, tmp_path, None) for count in (1_000, 10_000)
             )
             np.testing.assert_array_equal(large.indices, plan.test_order())
             np.testing.assert_array_equal(small.indices, large.indices[:1_000])
@@ -232,7 +234,7 @@ class TestTestImages:
 
     def test_the_two_splits_have_caches_of_their_own(self, mnist: Mnist, make: Make, tmp_path: Path) -> None:
         make(mnist, few(3), WRITTEN, CONTROL)
-        networks.test_images(mnist, 3, WRITTEN, CONTROL, tmp_path / "cache", None)
+        images_of.test_images(mnist, 3, WRITTEN, CONTROL, tmp_path / "cache", None)
         names = sorted(path.name.rsplit("-", 1)[0] for path in (tmp_path / "cache").iterdir())
         assert names == ["bilinear-56-test", "bilinear-56-train"]
 

@@ -1,0 +1,106 @@
+"""What the abstract says, sentence by sentence, and how each is put to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from src.claim_tables import claims_table, tests_table
+from src.claims import Claim, Comparison, Judgement
+from src.files import write_text
+from src.studies.blur import claim_accuracy as accuracy
+from src.studies.blur import claim_layers as layers
+from src.studies.blur.config import CIFAR10, HEAVY
+from src.studies.blur.evidence import DATASETS, Evidence
+
+CLAIM_TABLES = ("claims.csv", "claim_tests.csv")
+
+SOURCE = "Abstract"
+
+FAMILY = "fails by intervals simultaneous over its tests on a data set (Bonferroni, 95%)"
+
+
+def claims() -> list[Claim[Evidence]]:
+    """The abstract's sentences, by what they are about."""
+    return [*_about_layers(), *_about_accuracy()]
+
+
+def _about_layers() -> Iterator[Claim[Evidence]]:
+    yield _claim(
+        "inequality",
+        "the convolutional layer’s outputs of a signal and its deformation satisfy a non-Lipschitz inequality",
+        "||L(x) - L(Kx)|| <= C ||x|| for every convolution, blur and test image, with the tightest C of the "
+        f"reconstruction that holds (T1) and {layers.ROUNDING:g} of it for rounding",
+        partial(layers.within, constant="bound"),
+    )
+    yield _claim(
+        "parameters",
+        "via a constant that depends only on the layer’s parameters and the L^1-norm of the blurring kernel",
+        "as before, with C = m (1 + ||k||_1)",
+        partial(layers.within, constant="parameters"),
+    )
+    yield _claim(
+        "product",
+        "The total constant is at most the product of all local ones.",
+        "the logits change at most by the product of all stages' Lipschitz constants times the image's change",
+        layers.product_holds,
+    )
+    yield _claim(
+        "below-one",
+        "Although the bounding constant is less than 1",
+        "the tightest constant that holds is below 1, for every convolution and blur",
+        layers.below_one,
+        note="The abstract gives no formula. Of another inequality (T2, in terms of ||W * x||) the constant max |dhat| "
+        "is below 1 for every Gaussian blur.",
+    )
+    yield _claim(
+        "propagation",
+        "the error in the output seems to propagate down the network",
+        f"the relative error after the last stage is above that after the first, for every network and blur; {FAMILY}",
+        layers.error_grows,
+    )
+    yield Claim(
+        "culprit", SOURCE, "Large Lipschitz constants are hypothesized as the culprit in classification errors",
+        "quoted", "", "", "a hypothesis of others, which the abstract reports", None, (),
+    )  # fmt: skip
+
+
+def _about_accuracy() -> Iterator[Claim[Evidence]]:
+    yield _claim(
+        "misclassified",
+        "we have noticed consistent errors in classifying blurred images",
+        f"Gaussian blur of {HEAVY:g} pixels or more costs accuracy, for every network; {FAMILY}",
+        accuracy.blur_costs,
+    )
+    yield _claim(
+        "augmentation",
+        "With ad-hoc trained networks we have noticed improvement in classification of heavily blurred images after "
+        "the data sets were augmented with slightly blurred copies",
+        "under each heavy blur, training on blurred copies is above training on as many unblurred ones, with all "
+        f"layers trained and with a frozen base, over {accuracy.SEEDS_NEEDED} or more trainings and images; {FAMILY}",
+        accuracy.copies_help,
+        (CIFAR10,),
+    )
+
+
+def _claim(
+    name: str,
+    statement: str,
+    tolerance: str,
+    query: Callable[[Evidence], Iterator[Comparison]],
+    decided_by: tuple[str, ...] = DATASETS,
+    note: str = "",
+) -> Claim[Evidence]:
+    return Claim(name, SOURCE, statement, "quoted", "", "", tolerance, query, decided_by, note)
+
+
+def write_claims(folder: Path, judged: Sequence[Judgement[Evidence]]) -> None:
+    """Write claims.csv and claim_tests.csv into a profile's folder.
+
+    Raises:
+        StorageError: the folder can't be written.
+    """
+    tables = claims_table(judged, DATASETS), tests_table(judged)
+    for name, table in zip(CLAIM_TABLES, tables, strict=True):
+        write_text(folder / name, table.to_csv(index=False, float_format="%.6g"))

@@ -1,0 +1,61 @@
+"""Which classifier sees the images under which blur, and how a record says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from src.conditions import Smoothing, round9
+from src.studies.blur.kernels import Blur
+
+COLUMNS = {
+    "trial": "str",
+    "blur": "str",
+    "size": "float64",
+    "angle": "float64",
+    "classifier": "str",
+    "sigma": "float64",
+    "n": "int64",
+    "image": "int64",
+    "label": "int64",
+    "prediction": "int64",
+}
+"""Of a record, with pandas types. `size` is the blur's in pixels (standard deviation, width or length), sigma is the
+smoothed classifier's in [0, 1], n its votes; 0 where there is none."""
+
+CONDITION = ("blur", "size", "angle", "classifier", "sigma", "n")
+KEY = ("trial", *CONDITION, "image")
+
+NO_BLUR: dict[str, str | float] = {"blur": "none", "size": 0.0, "angle": 0.0}
+
+
+@dataclass(frozen=True)
+class BlurCondition:
+    """Which classifier sees which images.
+
+    Attributes:
+        blur: of the images; None for sharp ones.
+        smoothing: of the classifier that is scored; None for the network itself.
+    """
+
+    blur: Blur | None = None
+    smoothing: Smoothing | None = None
+
+    @property
+    def perturbation(self) -> Blur | None:
+        """What is done to the images."""
+        return self.blur
+
+    def columns(self) -> dict[str, str | float | int]:
+        """What a record says of the condition."""
+        return {
+            **blur_columns(self.blur),
+            "classifier": "rs" if self.smoothing else "cnn",
+            "sigma": round9(self.smoothing.sigma) if self.smoothing else 0.0,
+            "n": self.smoothing.n if self.smoothing else 0,
+        }
+
+
+def blur_columns(blur: Blur | None) -> dict[str, str | float]:
+    """What a record says of a blur."""
+    said = NO_BLUR if blur is None else blur.columns()
+    return {name: round9(value) if isinstance(value, float) else value for name, value in said.items()}

@@ -1,0 +1,221 @@
+"""What a run has to do: its networks and what they are asked, without loading TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.base import Precision
+from src.conditions import Smoothing, missing_images
+from src.datasets.splits import evaluation_order
+from src.places import Places
+from src.records import Records
+from src.studies.blur.conditions import COLUMNS, KEY, BlurCondition
+from src.studies.blur.config import (
+    BATCH_SIZE,
+    CIFAR10,
+    LAYER_SIGMAS,
+    MNIST,
+    NOISE,
+    PLAIN,
+    SLIGHT,
+    SMOOTHED_SIGMAS,
+    STUDY,
+    TRAININGS,
+    Dataset,
+    Profile,
+    Training,
+    blurs,
+)
+from src.studies.blur.kernels import GaussianBlur
+from src.trials import Trial
+
+SIDE, TEST_IMAGES = 32, 10_000
+"""Of CIFAR-10's images in pixels; of both data sets."""
+
+LAYER_COLUMNS = {
+    "trial": "str",
+    "stage": "int64",
+    "blur": "str",
+    "size": "float64",
+    "angle": "float64",
+    "image": "int64",
+    "image_norm": "float64",
+    "image_error": "float64",
+    "norm": "float64",
+    "error": "float64",
+    "input_norm": "float64",
+    "own_error": "float64",
+    "commuting_error": "float64",
+    "relu_excess": "float64",
+}
+"""Of a record of what blur does at one stage of a network; see `measurement.py`."""
+
+LAYER_KEY = ("trial", "stage", "blur", "size", "angle", "image")
+
+CONSTANT_COLUMNS = {
+    "trial": "str",
+    "stage": "int64",
+    "blur": "str",
+    "size": "float64",
+    "angle": "float64",
+    "name": "str",
+    "kind": "str",
+    "lipschitz": "float64",
+    "own_size": "float64",
+    "bound": "float64",
+    "absolute": "float64",
+    "parameters": "float64",
+}
+"""Of a record of a stage's constants; NaN where it has none."""
+
+CONSTANT_KEY = ("trial", "stage", "blur", "size", "angle")
+
+
+def cifar10_trial(profile: Profile, training: Training, seed: int, precision: Precision) -> Trial:
+    """The trial that trains on CIFAR-10 in one way, from `seed`."""
+    settings = {
+        "filters": list(profile.filters),
+        "dropout": 0.25,
+        "side": SIDE,
+        "train_images": profile.train_images,
+        "epochs": profile.epochs,
+        "batch_size": BATCH_SIZE,
+        "annealed": True,
+    }
+    if training.copies:
+        settings["copies"] = training.copies
+    if training.copies == "blurred":
+        settings["copies_sigma"] = SLIGHT.sigma
+    if training.frozen:
+        settings["base"] = cifar10_trial(profile, PLAIN, seed, precision).key
+    if training.noise:
+        settings["noise"] = training.noise
+    recipe = "gaussian" if training.noise else "cross_entropy"
+    return Trial(STUDY, CIFAR10, training.name, recipe, seed, precision, settings)
+
+
+def dataset_of(trial: Trial) -> Dataset:
+    """Which data set a trial's network is for."""
+    return CIFAR10 if trial.study == STUDY else MNIST
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network with all that is asked of it.
+
+    Attributes:
+        profile: how much is asked.
+        trial: the network's: this study's on CIFAR-10, or the first study's on MNIST.
+    """
+
+    profile: Profile
+    trial: Trial
+
+    @property
+    def dataset(self) -> Dataset:
+        return dataset_of(self.trial)
+
+    @property
+    def side(self) -> int:
+        """Of its images, in pixels."""
+        return int(self.trial.training["side"])
+
+    @property
+    def label(self) -> str:
+        """Which network it is, for people."""
+        return f"{self.trial.variant}, seed {self.trial.seed}"
+
+    @property
+    def work(self) -> dict[BlurCondition, int]:
+        """Of how many test images the records must hold each condition."""
+        asked = [BlurCondition(), *map(BlurCondition, blurs(self.dataset, self.side))]
+        needed = dict.fromkeys(asked, self.profile.test_images)
+        smoothing = Smoothing(NOISE[self.dataset], self.profile.votes)
+        for sigma in SMOOTHED_SIGMAS:
+            needed[BlurCondition(GaussianBlur(sigma) if sigma else None, smoothing)] = self.profile.smoothed_images
+        return needed
+
+    @property
+    def layer_blurs(self) -> tuple[GaussianBlur, ...]:
+        """The blurs whose way through the layers is measured."""
+        return tuple(map(GaussianBlur, LAYER_SIGMAS))
+
+    def records(self, places: Places) -> Records:
+        """The network's answers."""
+        return self._file(places, "records", COLUMNS, KEY)
+
+    def layers(self, places: Places) -> Records:
+        """What blur does at its stages."""
+        return self._file(places, "layers", LAYER_COLUMNS, LAYER_KEY)
+
+    def constants(self, places: Places) -> Records:
+        """The constants of its stages."""
+        return self._file(places, "constants", CONSTANT_COLUMNS, CONSTANT_KEY)
+
+    def _file(self, places: Places, kind: str, columns: dict[str, str], key: tuple[str, ...]) -> Records:
+        return Records(places.profile(self.profile) / kind / f"{self.trial.key}.csv.gz", columns, key)
+
+    def made(self, places: Places) -> list[Path]:
+        """The files that hold what the network said; some may not exist."""
+        found = (self.records(places), self.layers(places), self.constants(places))
+        return [path for records in found for path in (records.path, records.partial)]
+
+    @property
+    def layer_indices(self) -> np.ndarray:
+        """The test images whose way through the layers is measured."""
+        return evaluation_order(TEST_IMAGES)[: self.profile.layer_images]
+
+    def missing(self, places: Places) -> int:
+        """(image, condition) pairs without a record.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        records, order = self.records(places).load(), evaluation_order(TEST_IMAGES)
+        return sum(len(missing_images(records, condition, order[:count])) for condition, count in self.work.items())
+
+    def missing_layers(self, places: Places) -> np.ndarray:
+        """Test images whose way through the layers is not known, (images,) int64.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        # All blurs and stages of an image are written at once.
+        return self.layer_indices[~np.isin(self.layer_indices, self.layers(places).load()["image"])]
+
+    def is_evaluated(self, places: Places) -> bool:
+        """Whether all records are complete.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        files = (self.records(places), self.layers(places), self.constants(places))
+        finished = all(records.path.exists() and not records.partial.exists() for records in files)
+        return finished and not self.missing(places) and not len(self.missing_layers(places))
+
+    def is_done(self, places: Places, listed: Collection[str]) -> bool:
+        """Whether nothing is missing; `listed` are the keys in the profile's table of trials.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        return self.trial.key in listed and self.is_evaluated(places)
+
+
+def jobs(
+    profile: Profile, mnist: Sequence[Trial], seeds: Sequence[int], precision: Precision
+) -> list[Job]:
+    """The networks of a run: the first study's, then this study's on CIFAR-10, plain ones before those that need them.
+
+    Args:
+        profile: how much is asked of each.
+        mnist: the first study's trials that are looked at.
+        seeds: of the CIFAR-10 networks.
+        precision: likewise.
+    """
+    own = [cifar10_trial(profile, training, seed, precision) for seed in seeds for training in TRAININGS]
+    return [Job(profile, trial) for trial in (*mnist, *own)]

@@ -1,0 +1,85 @@
+"""Runs the study: what is not done yet, then its tables, figures, claims and report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from src.claim_tables import described
+from src.claims import Verdict, judge
+from src.datasets.cifar10 import load_cifar10
+from src.files import sha256
+from src.places import Places
+from src.running import Products, finish
+from src.studies.blur.claims import CLAIM_TABLES, claims, write_claims
+from src.studies.blur.config import CIFAR10, Profile
+from src.studies.blur.evidence import load_evidence
+from src.studies.blur.figures import FIGURES, write_figures
+from src.studies.blur.plan import Job
+from src.studies.blur.report import REPORT, write_study_report
+from src.studies.blur.tables import TABLES, write_tables
+from src.trials_table import load_trials
+
+KINDS = ("records", "layers", "constants")
+
+
+def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    """Bring every job to its end, write tables and figures, judge the claims; do nothing where all is there.
+
+    Args:
+        jobs: of one profile; those on MNIST need trained networks of the first study.
+        places: where to read and write.
+        esrgan: the handle that `load_esrgan` takes.
+        prepare: called once, before the first work that needs TensorFlow.
+
+    Raises:
+        InputError: something given or on disk can't be used.
+        StorageError: something can't be written.
+        TrainingError: a loss is not finite.
+    """
+    profile = jobs[0].profile
+    folder = places.profile(profile)
+    names = (*TABLES, *(f"figures/{name}" for name in FIGURES), *CLAIM_TABLES, REPORT)
+    products = Products(
+        tuple(folder / name for name in names),
+        folder / "complete.json",
+        lambda: made_from(folder),
+        lambda: _conclude(places, profile),
+    )
+    if not finish(folder, places, jobs, lambda unfinished: _execute(unfinished, places, esrgan, prepare), products):
+        print(f"Nothing to do: of study blur, profile {profile.name}, all {len(jobs)} networks are complete.")
+    print(f"Verdicts, tables and figures in one file: {folder / REPORT}")
+
+
+def made_from(folder: Path) -> str:
+    """What tables, figures, verdicts and report are made from."""
+    files = (path for kind in KINDS for path in sorted((folder / kind).glob("[!.]*")))
+    sources = {str(path.relative_to(folder)): sha256(path) for path in files}
+    asked = {claim.name: described(claim) for claim in claims()}
+    made = {"trials": sorted(load_trials(folder / "trials.csv")), "made": sources, "claims": asked}
+    return json.dumps(made, indent=2) + "\n"
+
+
+def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    if any(job.dataset == CIFAR10 for job in jobs):
+        load_cifar10(places.cifar10)  # so that data that can't be had are known before any training
+    prepare()
+
+    from src.studies.blur.execute import execute  # here, so that a run with nothing to do needs no TensorFlow
+
+    for job in jobs:
+        execute(job, places, esrgan)
+
+
+def _conclude(places: Places, profile: Profile) -> None:
+    folder = places.profile(profile)
+    evidence = load_evidence(folder, profile)
+    write_tables(folder, evidence)
+    write_figures(folder)
+    judged = judge(claims(), evidence)
+    write_claims(folder, judged)
+    write_study_report(folder, profile, judged)
+    verdicts = Counter(judgement.verdict for judgement in judged)
+    print("Claims: " + ", ".join(f"{verdicts[kind]} {kind}" for kind in Verdict if verdicts[kind]) + ".")

@@ -1,0 +1,132 @@
+"""What is measured at a network's stages: identities that hold for any network, and cases worked out by hand."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from src.architectures.cnn import CNNConfig, build_cnn
+from src.architectures.convnet import ConvNetConfig, build_convnet
+from src.base import InputError, LabeledImages
+from src.studies.blur.kernels import GaussianBlur
+from src.studies.blur.measurement import BLOCK, constants, length, measured
+from src.studies.blur.stages import Stage, stages
+
+SIGMAS = (0.5, 2.0)
+BLURS = tuple(map(GaussianBlur, SIGMAS))
+
+
+def images(count: int, side: int, channels: int) -> LabeledImages:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, channels), np.uint8)
+    return LabeledImages(pixels, np.zeros(count, np.int64), np.arange(100, 100 + count))
+
+
+@pytest.fixture(scope="module")
+def colour() -> keras.Sequential:
+    keras.utils.set_random_seed(1)
+    network = build_convnet(ConvNetConfig((4, 6)), (16, 16, 3), 10, seed=1)
+    for layer in network.layers:
+        if hasattr(layer, "bias"):
+            layer.bias.assign(0.1 * np.random.default_rng(2).normal(size=layer.bias.shape))
+    return network
+
+
+class TestStages:
+    def test_together_they_are_the_network(self, colour: keras.Sequential) -> None:
+        gray = build_cnn(CNNConfig((3, 4), 8), (14, 14, 1), 10, seed=3)
+        for network, data in ((colour, images(5, 16, 3)), (gray, images(5, 14, 1))):
+            values = data.as_float()
+            for stage in stages(network):
+                values = stage.apply(values)
+            assert np.allclose(values, network(data.as_float(), training=False), atol=1e-5)
+
+    def test_kinds_and_places(self, colour: keras.Sequential) -> None:
+        found = stages(colour)
+        assert [stage.kind for stage in found] == ["conv", "conv", "pool", "conv", "conv", "pool", "dense"]
+        assert [stage.place for stage in found] == list(range(7))
+        assert [stage.convolution is not None for stage in found] == [stage.kind == "conv" for stage in found]
+
+    def test_no_stage_moves_two_inputs_further_apart_than_its_constant_allows(self, colour: keras.Sequential) -> None:
+        generator = np.random.default_rng(4)
+        for stage in stages(colour):
+            shape = (200, *self.input_shape(colour, stage))
+            one, other = (generator.normal(size=shape).astype(np.float32) for _ in range(2))
+            ratio = length(stage.apply(one) - stage.apply(other)) / length(one - other)
+            assert ratio.max() <= stage.lipschitz * (1 + 1e-5)
+            assert ratio.max() > 0.1 * stage.lipschitz
+
+    @staticmethod
+    def input_shape(network: keras.Sequential, stage: Stage) -> tuple[int, ...]:
+        values = np.zeros((1, *network.input_shape[1:]), np.float32)
+        for before in stages(network)[: stage.place]:
+            values = before.apply(values)
+        return values.shape[1:]
+
+    def test_a_dense_layers_constant_is_its_norm(self) -> None:
+        network = keras.Sequential([keras.Input((5,)), keras.layers.Dense(9)])
+        weights = np.random.default_rng(5).normal(size=(5, 9))
+        network.layers[0].set_weights([weights, np.zeros(9)])
+        assert stages(network)[0].lipschitz == pytest.approx(np.linalg.norm(weights, 2), rel=1e-5)
+
+    @pytest.mark.parametrize(
+        "layer",
+        [keras.layers.AveragePooling2D(2), keras.layers.MaxPooling2D(3, strides=2), keras.layers.UpSampling2D(2)],
+        ids=lambda layer: type(layer).__name__,
+    )
+    def test_what_is_not_known_is_named(self, layer: keras.layers.Layer) -> None:
+        with pytest.raises(InputError, match=rf"layer {layer.name} \({type(layer).__name__}\): only Conv2D"):
+            stages(keras.Sequential([keras.Input((8, 8, 1)), layer]))
+
+
+class TestMeasured:
+    def test_a_row_for_each_stage_blur_and_image_whatever_the_blocks(self, colour: keras.Sequential) -> None:
+        data = images(BLOCK + 3, 16, 3)
+        found = measured(stages(colour), data, BLURS)
+        assert len(found) == 7 * 2 * (BLOCK + 3)
+        assert not found.duplicated(["stage", "size", "image"]).any()
+        alone = measured(stages(colour), data.take(slice(BLOCK, BLOCK + 1)), BLURS)
+        same = found[found["image"] == 100 + BLOCK].reset_index(drop=True)
+        columns = ["norm", "error", "own_error", "commuting_error", "image_error"]
+        assert np.allclose(same[columns], alone[columns], rtol=1e-4, equal_nan=True)
+
+    def test_the_first_stages_own_input_is_the_image(self, colour: keras.Sequential) -> None:
+        found = measured(stages(colour), images(4, 16, 3), BLURS).query("stage == 0")
+        assert np.allclose(found["own_error"], found["error"]) and np.allclose(found["input_norm"], found["image_norm"])
+
+    def test_ends_are_those_of_the_network(self, colour: keras.Sequential) -> None:
+        data = images(4, 16, 3)
+        soft = BLURS[1].apply(data.as_float(), "constant")
+        logits, blurred = (np.asarray(colour(x, training=False)) for x in (data.as_float(), soft))
+        last = measured(stages(colour), data, BLURS).query("stage == 6 and size == 2.0")
+        assert np.allclose(last["error"], np.linalg.norm(logits - blurred, axis=1), rtol=1e-4)
+        assert np.allclose(last["norm"], np.linalg.norm(logits, axis=1), rtol=1e-4)
+        assert last[["own_error", "commuting_error", "relu_excess"]].isna().all(axis=None)
+
+    def test_the_inequalities_hold(self, colour: keras.Sequential) -> None:
+        chain, data = stages(colour), images(10, 16, 3)
+        found = measured(chain, data, BLURS).merge(constants(chain, 16, BLURS), on=["stage", "blur", "size", "angle"])
+        convolutions = found[found["kind"] == "conv"]
+        ratio = convolutions["own_error"] / convolutions["input_norm"]
+        assert (ratio <= convolutions["bound"] * 1.0001).all()
+        for tighter, looser in (("bound", "absolute"), ("absolute", "parameters")):
+            assert (convolutions[tighter] <= convolutions[looser] * 1.0001).all()
+        # T3, where the kernels leave an inside.
+        assert convolutions["relu_excess"].max() < 1e-5 and convolutions["relu_excess"].notna().any()
+        reach = found.groupby(["size", "image"]).apply(
+            lambda rows: rows.sort_values("stage")["lipschitz"].cumprod().iloc[-1], include_groups=False
+        )
+        last = found[found["stage"] == 6].set_index(["size", "image"])
+        assert (last["error"] <= reach * last["image_error"]).all()
+
+    def test_a_network_that_commutes(self) -> None:
+        """One convolution that scales its input, without a bias: the blur of the output is the output of the blur."""
+        network = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 1, use_bias=False)])
+        network.layers[0].set_weights([np.full((1, 1, 1, 1), 3.0)])
+        found = measured(stages(network), images(3, 12, 1), BLURS)
+        assert np.allclose(found["error"], found["commuting_error"]) and np.allclose(found["error"], found["own_error"])
+        assert np.allclose(found["error"], 3 * found["image_error"])
+
+    def test_a_blur_shrinks_with_the_pooling(self, colour: keras.Sequential) -> None:
+        table = constants(stages(colour), 16, BLURS).query("kind == 'conv' and size == 2.0").set_index("stage")
+        assert table["own_size"].to_dict() == {0: 2.0, 1: 2.0, 3: 1.0, 4: 1.0}

@@ -1,0 +1,274 @@
+"""The study as a whole on small networks: what comes out, that it follows from records, and that it can be resumed.
+
+CIFAR-10 is not part of the repository: colour images of the same shapes take its place here. About 40 seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.base import InputError, LabeledImages
+from src.claims import Verdict
+from src.datasets.cifar10 import Cifar10
+from src.places import Places
+from src.studies.blur import networks, run
+from src.studies.blur.config import (
+    BLURRED,
+    FROZEN_BLURRED,
+    FROZEN_UNBLURRED,
+    NOISY,
+    PLAIN,
+    SMOKE,
+    TRAININGS,
+    UNBLURRED,
+    Training,
+)
+from src.studies.blur.evidence import load_evidence
+from src.studies.blur.figures import FIGURES
+from src.studies.blur.plan import Job, cifar10_trial, jobs
+from src.studies.blur.tables import TABLES
+from src.studies.resolution.config import DOWNSCALED, RELEASED
+from src.studies.resolution.config import SMOKE as RESOLUTION_SMOKE
+from src.studies.resolution.plan import resolution_trial
+from src.training.networks import build, load_network
+from src.trials import Trial
+
+PROFILE = replace(
+    SMOKE, filters=(3, 4), train_images=48, epochs=1, seeds=(0, 1, 2), test_images=60, layer_images=4,
+    smoothed_images=20, votes=4,
+)  # fmt: skip
+GRAY = resolution_trial(RESOLUTION_SMOKE, RELEASED, DOWNSCALED, 0, "float32", None)
+
+
+def colour_images(count: int, seed: int) -> LabeledImages:
+    """A class is the place of a bright square, which a blur spreads out."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 10, count)
+    images = generator.integers(0, 60, (count, 32, 32, 3), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(int(label), 4)
+        image[8 * row + 2 : 8 * row + 6, 8 * column + 2 : 8 * column + 6] += 150
+    return LabeledImages(images, labels, np.arange(count))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cifar10() -> Iterator[Cifar10]:
+    made = Cifar10(colour_images(50_000, 0).take(slice(0, 50_000)), colour_images(10_000, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (networks, run):
+            patch.setattr(module, "load_cifar10", lambda path: made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    folder = tmp_path_factory.mktemp("blur")
+    data = Path(__file__).resolve().parents[3] / "data"
+    (folder / "data").mkdir()
+    (folder / "data" / "mnist.npz").symlink_to(data / "mnist.npz")
+    return Places(folder / "data", folder / "models", folder / "results")
+
+
+def hand_over(places: Places, trial: Trial) -> None:
+    """A network of the first study, as if it were trained."""
+    places.trial(trial).begin(trial)
+    places.trial(trial).complete(build(trial).get_weights(), {"parameters": 0})
+
+
+def planned(seeds: tuple[int, ...] = PROFILE.seeds) -> list[Job]:
+    return jobs(PROFILE, [GRAY], seeds, "float32")
+
+
+@pytest.fixture(scope="module")
+def done(places: Places) -> Places:
+    hand_over(places, GRAY)
+    run.run(planned(), places, None, prepare=lambda: None)
+    return places
+
+
+def everything(places: Places) -> dict[str, bytes]:
+    """All results but wall times and package versions."""
+    folder = places.profile(PROFILE)
+    names = [*TABLES, "claims.csv", "claim_tests.csv", *(f"figures/{name}" for name in FIGURES)]
+    names += [str(path.relative_to(folder)) for path in sorted(folder.glob("*/*.csv.gz"))]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+class TestRun:
+    def test_all_networks_are_there(self, done: Places) -> None:
+        found = load_evidence(done.profile(PROFILE), PROFILE)
+        expected = [(DOWNSCALED.name, 0), *((one.name, seed) for one in TRAININGS for seed in PROFILE.seeds)]
+        assert [(one.trial.variant, one.trial.seed) for one in found] == expected
+        assert all(one.job.is_evaluated(done) for one in found)
+
+    def test_again_there_is_nothing_to_do(self, done: Places, capsys: pytest.CaptureFixture[str]) -> None:
+        before = everything(done)
+        run.run(planned(), done, None, prepare=lambda: pytest.fail("nothing needs TensorFlow"))
+        assert "Nothing to do: of study blur, profile smoke, all 19 networks are complete." in capsys.readouterr().out
+        assert everything(done) == before
+
+    def test_what_was_lost_is_made_again_the_same(self, done: Places, tmp_path: Path) -> None:
+        copy = Places(done.data, tmp_path / "models", tmp_path / "results")
+        shutil.copytree(done.models, copy.models)
+        shutil.copytree(done.results, copy.results)
+        job = next(job for job in planned() if job.trial.variant == PLAIN.name)
+        records = job.records(copy)
+        kept = records.load()
+        records.path.unlink()
+        # A run that was killed in the middle: some blocks, and of the layers half of the images.
+        records.append(kept.sample(frac=0.4, random_state=0))
+        layers = job.layers(copy).load()
+        job.layers(copy).path.unlink()
+        job.layers(copy).append(layers[layers["image"].isin(job.layer_indices[:2])])
+        run.run(planned(), copy, None, prepare=lambda: None)
+        assert everything(copy) == everything(done)
+
+    def test_a_network_that_is_not_trained_is_named(self, done: Places, tmp_path: Path) -> None:
+        empty = Places(done.data, tmp_path / "models", tmp_path / "results")
+        with pytest.raises(InputError, match=r"has no trained network.*--study resolution --profile smoke"):
+            run.run(planned(()), empty, None, prepare=lambda: None)
+
+
+class TestTrainings:
+    def weights(self, places: Places, training: Training, seed: int = 0) -> list[np.ndarray]:
+        trial = cifar10_trial(PROFILE, training, seed, "float32")
+        return load_network(trial, places.trial(trial)).get_weights()
+
+    def images(self, places: Places, training: Training) -> LabeledImages:
+        return networks.training_images(Job(PROFILE, cifar10_trial(PROFILE, training, 0, "float32")), places)
+
+    def test_a_frozen_base_is_that_of_plain_training(self, done: Places) -> None:
+        plain = self.weights(done, PLAIN)
+        for training in (FROZEN_BLURRED, FROZEN_UNBLURRED):
+            frozen = self.weights(done, training)
+            assert all(np.array_equal(one, other) for one, other in zip(frozen[:-2], plain[:-2], strict=True))
+            assert not np.array_equal(frozen[-2], plain[-2])
+        assert not np.array_equal(self.weights(done, BLURRED)[0], plain[0])
+
+    def test_copies(self, done: Places) -> None:
+        plain, same, soft = (self.images(done, training) for training in (PLAIN, UNBLURRED, BLURRED))
+        assert len(plain) == 48 and len(same) == len(soft) == 96
+        for one in (same, soft):
+            assert np.array_equal(one.images[:48], plain.images) and np.array_equal(one.labels[48:], plain.labels)
+        assert np.array_equal(same.images[48:], plain.images)
+        # A blur keeps the mean and takes the contrast away.
+        assert soft.images[48:].mean() == pytest.approx(plain.images.mean(), abs=0.5)
+        assert soft.images[48:].std() < 0.9 * plain.images.std()
+
+    def test_seeds_and_trainings_differ(self, done: Places) -> None:
+        first = [self.weights(done, training)[0].tobytes() for training in (PLAIN, BLURRED, UNBLURRED, NOISY)]
+        assert len({*first, self.weights(done, PLAIN, 1)[0].tobytes()}) == 5
+
+
+class TestTables:
+    def test_accuracies_are_those_of_the_records(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "accuracy.csv")
+        for one in load_evidence(done.profile(PROFILE), PROFILE)[:2]:
+            rows = table[table["trial"] == one.trial.key]
+            assert len(rows) == sum(condition.smoothing is None for condition in one.job.work)
+            networks_rows = one.answers[one.answers["classifier"] == "cnn"]
+            right = networks_rows["label"] == networks_rows["prediction"]
+            shares = right.groupby([networks_rows[name] for name in ("blur", "size", "angle")]).mean()
+            for row in rows.to_dict("records"):
+                assert row["accuracy"] == pytest.approx(shares[row["blur"], row["size"], row["angle"]], abs=1e-6)
+                assert row["low"] <= row["accuracy"] <= row["high"]
+            sharp = rows[rows["blur"] == "none"].iloc[0]
+            assert sharp["change"] == 0 and sharp["p_value"] == 1
+
+    def test_mnist_is_blurred_equally_for_the_picture_too(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "accuracy.csv")
+        gray = table[(table["dataset"] == "mnist") & (table["blur"] == "gaussian")]
+        assert {0.25, 0.5, 1.5, 3.0} <= set(gray["size"]) and set(2 * gray["size"]) == set(gray["size_28"])
+
+    def test_the_control_is_paired_by_seed(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "training.csv").set_index(["variant", "blur", "size", "angle"])
+        accuracy = pd.read_csv(done.profile(PROFILE) / "accuracy.csv")
+        means = accuracy.groupby(["variant", "blur", "size", "angle"])["accuracy"].mean()
+        for key in table.index:
+            assert table.loc[key, "accuracy"] == pytest.approx(means[key], abs=1e-6) and table.loc[key, "seeds"] == 3
+        for one, control in ((BLURRED, UNBLURRED), (FROZEN_BLURRED, FROZEN_UNBLURRED)):
+            key, theirs = ((name, "gaussian", 2.0, 0.0) for name in (one.name, control.name))
+            assert table.loc[key, "control"] == control.name
+            assert table.loc[key, "minus_control"] == pytest.approx(means[key] - means[theirs], abs=1e-6)
+        assert table.loc[(PLAIN.name, "none", 0.0, 0.0)].isna()["control"]
+
+    def test_no_layer_breaks_its_bound(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "layers.csv")
+        assert (table["tightness"] <= 1.0001).all() and (table["tightness"] > 0).all()
+        assert ((table["bound"] < 1) == (table["below_one"] == "yes")).all()
+
+    def test_the_product_allows_more_than_was_measured(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "propagation.csv")
+        later = table[table["stage"] >= 0]
+        assert (later["product"] >= later["error"]).all()
+        image = table[table["stage"] == -1]
+        assert np.allclose(image["product"], image["error"]) and np.allclose(image["commuting"], image["error"])
+
+
+class TestClaims:
+    def claims(self, places: Places) -> pd.Series:
+        return pd.read_csv(places.profile(PROFILE) / "claims.csv").set_index("claim")["verdict"]
+
+    def test_every_sentence_has_a_verdict(self, done: Places) -> None:
+        found = self.claims(done)
+        assert list(found.index) == [
+            "inequality", "parameters", "product", "below-one", "propagation", "culprit", "misclassified",
+            "augmentation",
+        ]  # fmt: skip
+        assert found["inequality"] == found["parameters"] == found["product"] == Verdict.REPRODUCED
+        assert found["culprit"] == Verdict.NOT_TESTABLE
+        assert Verdict.NOT_MEASURED not in set(found)
+
+    @pytest.mark.parametrize(
+        ("claim", "kind", "columns"),
+        [
+            ("inequality", "layers", {"own_error": 1e3}),
+            ("parameters", "constants", {"parameters": 1e-9}),
+            ("product", "layers", {"error": 1e9}),
+        ],
+    )
+    def test_records_decide(
+        self, done: Places, tmp_path: Path, claim: str, kind: str, columns: dict[str, float]
+    ) -> None:
+        copy = Places(done.data, done.models, tmp_path)
+        shutil.copytree(done.results, copy.results, dirs_exist_ok=True)
+        job = planned()[0]
+        records = getattr(job, kind)(copy)
+        rows = records.load()
+        records.path.unlink()
+        records.append(rows.assign(**{name: rows[name] * factor for name, factor in columns.items()}))
+        records.finish()
+        run.run(planned(), copy, None, prepare=lambda: None)
+        assert self.claims(copy)[claim] == Verdict.NOT_REPRODUCED
+        assert self.claims(done)[claim] == Verdict.REPRODUCED
+
+    def test_accuracy_decides(self, done: Places, tmp_path: Path) -> None:
+        """Trained on blurred copies, all answers under blur are right, without them none."""
+        copy = Places(done.data, done.models, tmp_path)
+        shutil.copytree(done.results, copy.results, dirs_exist_ok=True)
+        for job in planned():
+            records = job.records(copy)
+            rows = records.load()
+            knows = (rows["blur"] == "none") | (job.trial.variant in (BLURRED.name, FROZEN_BLURRED.name))
+            records.path.unlink()
+            records.append(rows.assign(prediction=np.where(knows, rows["label"], (rows["label"] + 1) % 10)))
+            records.finish()
+        run.run(planned(), copy, None, prepare=lambda: None)
+        found = self.claims(copy)
+        assert found["misclassified"] == found["augmentation"] == Verdict.REPRODUCED
+
+
+class TestReport:
+    def test_shows_all_figures_and_tables(self, done: Places) -> None:
+        page = (done.profile(PROFILE) / "report.html").read_text()
+        assert page.count("<img ") == len(FIGURES)
+        for name in TABLES:
+            assert f"({name})" in page
+        assert "this project&#x27;s" in page or "this project's" in page
