@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src import estimates
 from src.arrays import save_arrays
 from src.conditions import Condition
-from src.studies.resolution import estimates, plan
+from src.studies.resolution import estimates as resolution_estimates
+from src.studies.resolution import plan
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,
@@ -200,7 +202,7 @@ def test_the_sum_is_of_what_the_rows_say(
     places: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = iter([Estimate(600, 60, 120, 3e9, 1e9), Estimate(600, 30, 45, 2e9, 2.5e9)])
-    monkeypatch.setattr(estimates, "estimate", lambda job, places: next(made))
+    monkeypatch.setattr(resolution_estimates, "estimate", lambda job, places: next(made))
     print_plan([job(UPSCALED_AI_SMALL), job(UPSCALED_AI)], places)
     printed = " ".join(capsys.readouterr().out.split())
     # 600 + 60 + 120, then 30 + 45: the second's images are the first's.
