@@ -137,6 +137,7 @@ def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
     if not tests:
         return "not measured" if protocol in judgement.claim.decided_by else ""
     test = least_in_favour(tests)
-    value = f"{test.value.estimate:.4g} [{test.value.low:.4g}, {test.value.high:.4g}]"
+    ends = f"[{test.value.low:.4g}, {test.value.high:.4g}]" if math.isfinite(test.value.high) else "without an interval"
+    value = f"{test.value.estimate:.4g} {ends}"
     others = f"; {len(tests)} tests" if len(tests) > 1 else ""
     return f"{outcome(tests) or test.outcome}: {value} ({test.subject}{others})"

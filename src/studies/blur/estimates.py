@@ -41,6 +41,8 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
     """Print each job's stages with their estimates, and the sums; runs nothing."""
     done = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
     rows = [
-        (f"{job.dataset} {job.trial.variant} {job.trial.seed}", None if job.is_done(places, done) else estimate(job, places)) for job in jobs
-    ]
+        (" ".join((job.dataset, job.trial.variant, str(job.trial.seed))),
+         None if job.is_done(places, done) else estimate(job, places))
+        for job in jobs
+    ]  # fmt: skip
     print_estimates(f"Study blur, profile {jobs[0].profile.name}: still to do", rows)
