@@ -18,7 +18,7 @@ LAYERS = (
      "paired", "trainings", "progress", "estimates"),
     ("attacks", "smoothing", "certification_log", "certification_text", "certification_sidecar", "provenance"),
     ("evaluation", "certifying", "training", "running", "report", "report_columns", "report_parts", "report_style",
-     "plotting", "claims", "claim_tables"),
+     "plotting", "showing", "claims", "claim_tables"),
     ("certified_curves", "certification_summary"),
     ("studies",),
     ("reproduce", "certify", "certify_options", "own_model", "own_files", "command_line", "startup"),

@@ -1,43 +1,27 @@
-"""What the notebooks need besides the figures: where the results are, tables and pictures."""
+"""What the notebooks of the study need besides the figures: its results, histories and pictures."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import PIL.Image
-from IPython.display import HTML, Image
 from matplotlib.figure import Figure
 
 from src.base import InputError, LabeledImages
 from src.datasets.mnist import load_mnist
 from src.datasets.resolution import Resolution, at_resolution
-from src.places import Places
 from src.plotting import DPI, axes_at, show_pixels, styled
+from src.showing import as_table, places, results_of, show
 from src.studies.resolution.config import DOWNSCALED, PROFILES, VARIANTS
 from src.studies.resolution.plan import test_order
 from src.trials_table import load_trials
 
-ROOT = Path(__file__).resolve().parents[3]
-
-DISPLAYED = 860
-"""Pixels: how wide a page shows a figure, which has more."""
+__all__ = ["as_table", "digit_image", "histories", "pictures", "places", "results_folder", "show"]
 
 PANEL = 448
 """Pixels: a whole multiple of every side, and of 112."""
-
-
-def places() -> Places:
-    """The repository's data, models and results, or the folders that the environment names.
-
-    REPRODUCE_DATA, REPRODUCE_MODELS and REPRODUCE_RESULTS stand for the options --data, --models and --results of
-    `python -m src.reproduce`; a relative one is taken from the repository's root.
-    """
-    return Places(*(ROOT / os.environ.get(f"REPRODUCE_{name.upper()}", name) for name in ("data", "models", "results")))
 
 
 def results_folder() -> Path:
@@ -46,31 +30,7 @@ def results_folder() -> Path:
     Raises:
         InputError: there is no such profile, or it has no results.
     """
-    name = os.environ.get("REPRODUCE_PROFILE", "paper")
-    profile = next((profile for profile in PROFILES if profile.name == name), None)
-    if profile is None:
-        known = ", ".join(profile.name for profile in PROFILES)
-        raise InputError(f"REPRODUCE_PROFILE: there is no profile {name!r}; name one of {known}.")
-    folder = places().profile(profile)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is missing. Make it: python -m src.reproduce --profile {name}.")
-    return folder
-
-
-def show(figure: Figure, text: str) -> Image:
-    """A figure as it is saved, for a notebook; `text` says what is on it to those who can't see it."""
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI)
-    with PIL.Image.open(drawn) as image:
-        width = min(DISPLAYED, image.width)
-        # A palette makes a third of the size, and notebooks are kept with their figures.
-        image.convert("RGB").quantize(256, dither=PIL.Image.Dither.NONE).save(packed, "png", optimize=True)
-    return Image(packed.getvalue(), format="png", width=width, alt=text)
-
-
-def as_table(table: pd.DataFrame, digits: int = 3) -> HTML:
-    """A table without its index; `digits` after the point, and nothing where there is no value."""
-    return HTML(table.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
+    return results_of(PROFILES)
 
 
 def histories(folder: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 
 from src.base import InputError
 from src.datasets.resolution import Resolution
+from src.showing import DISPLAYED
 from src.studies.resolution import showing
 from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SMOKE
 from src.studies.resolution.plan import resolution_trial
@@ -50,7 +51,7 @@ def test_pictures_keep_every_pixel_when_shown() -> None:
     images = {str(side): np.indices((side, side)).sum(axis=0) % 2 for side in sides}
     shown = showing.show(showing.pictures([images]), "three boards")
     pixels = np.asarray(PIL.Image.open(io.BytesIO(shown.data)).convert("L"))
-    assert shown.width <= showing.DISPLAYED and shown.alt == "three boards"
+    assert shown.width <= DISPLAYED and shown.alt == "three boards"
     for place, side in enumerate(sides):
         size, left = showing.PANEL // side, 24 + place * (showing.PANEL + 24)
         # The middles of the squares, away from the frame.

@@ -1,0 +1,68 @@
+"""What all notebooks need besides the figures: where the results are, and how figures and tables are shown."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import PIL.Image
+from IPython.display import HTML, Image
+from matplotlib.figure import Figure
+
+from src.base import InputError
+from src.places import Places, Profile
+from src.plotting import DPI
+
+ROOT = Path(__file__).resolve().parents[1]
+
+DISPLAYED = 860
+"""Pixels: how wide a page shows a figure, which has more."""
+
+
+def places() -> Places:
+    """The repository's data, models and results, or the folders that the environment names.
+
+    REPRODUCE_DATA, REPRODUCE_MODELS and REPRODUCE_RESULTS stand for the options --data, --models and --results of
+    `python -m src.reproduce`; a relative one is taken from the repository's root.
+    """
+    return Places(*(ROOT / os.environ.get(f"REPRODUCE_{name.upper()}", name) for name in ("data", "models", "results")))
+
+
+def results_of(profiles: Sequence[Profile]) -> Path:
+    """The results of one profile of a study: `paper`, or that of the environment's REPRODUCE_PROFILE.
+
+    Args:
+        profiles: all of the study.
+
+    Raises:
+        InputError: there is no such profile, or it has no results.
+    """
+    name = os.environ.get("REPRODUCE_PROFILE", "paper")
+    profile = next((profile for profile in profiles if profile.name == name), None)
+    if profile is None:
+        known = ", ".join(profile.name for profile in profiles)
+        raise InputError(f"REPRODUCE_PROFILE: there is no profile {name!r}; name one of {known}.")
+    folder = places().profile(profile)
+    if not folder.is_dir():
+        command = f"python -m src.reproduce --study {profile.study} --profile {name}"
+        raise InputError(f"{folder} is missing. Make it: {command}.")
+    return folder
+
+
+def show(figure: Figure, text: str) -> Image:
+    """A figure as it is saved, for a notebook; `text` says what is on it to those who can't see it."""
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    with PIL.Image.open(drawn) as image:
+        width = min(DISPLAYED, image.width)
+        # A palette makes a third of the size, and notebooks are kept with their figures.
+        image.convert("RGB").quantize(256, dither=PIL.Image.Dither.NONE).save(packed, "png", optimize=True)
+    return Image(packed.getvalue(), format="png", width=width, alt=text)
+
+
+def as_table(table: pd.DataFrame, digits: int = 3) -> HTML:
+    """A table without its index; `digits` after the point, and nothing where there is no value."""
+    return HTML(table.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
