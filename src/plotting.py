@@ -6,7 +6,7 @@ Figures are `matplotlib.figure.Figure`s, without pyplot: nothing global is chang
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -32,6 +32,9 @@ WIDTH = 7.2
 """Inches: a page's text width, at which the font sizes below are legible."""
 
 DPI = 200
+
+PANEL = 448
+"""Pixels: a whole multiple of every side, and of 112."""
 
 SMALL = 7
 """Points: the smallest text of a figure."""
@@ -113,6 +116,25 @@ def show_pixels(axes: Axes, image: np.ndarray, maximum: float) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=maximum, interpolation="nearest", aspect="auto")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.5)
+
+
+@styled
+def pictures(rows: Sequence[Mapping[str, np.ndarray]]) -> Figure:
+    """Gray images in rows, all equally large, pixel by pixel, each with its title.
+
+    Args:
+        rows: title -> (side, side) in [0, 1]; what lies outside is shown as black or white.
+    """
+    gap, above = 24, 130
+    width = max(len(row) for row in rows) * (PANEL + gap) + gap
+    figure = Figure(figsize=(width / DPI, (len(rows) * (above + PANEL) + gap) / DPI))
+    for place, row in enumerate(rows):
+        for column, (title, image) in enumerate(row.items()):
+            top = place * (above + PANEL) + above
+            axes = axes_at(figure, gap + column * (PANEL + gap), top, PANEL, PANEL)
+            show_pixels(axes, np.asarray(image), 1)
+            axes.set_title(title, fontsize=8)
+    return figure
 
 
 def plain_ticks(axes: Axes, ticks: Sequence[float], unit: float = 1) -> None:

@@ -7,12 +7,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import PIL.Image
 from IPython.display import HTML, Image
 from matplotlib.figure import Figure
 
-from src.base import InputError
+from src.base import InputError, LabeledImages
+from src.datasets.mnist import load_mnist
+from src.datasets.resolution import Resolution, at_resolution
+from src.datasets.splits import evaluation_order
 from src.places import Places, Profile
 from src.plotting import DPI
 
@@ -66,3 +70,23 @@ def show(figure: Figure, text: str) -> Image:
 def as_table(table: pd.DataFrame, digits: int = 3) -> HTML:
     """A table without its index; `digits` after the point, and nothing where there is no value."""
     return HTML(table.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.{digits}f}"))
+
+
+def digit_image(digit: int, resolution: Resolution | None = None, which: int = 0) -> LabeledImages:
+    """One test image of a digit at a resolution, taken in the order in which the studies take them.
+
+    Args:
+        digit: 0 to 9.
+        resolution: what to make of it; 14x14 by PIL's bilinear filter by default.
+        which: how many of this digit to pass over.
+
+    Raises:
+        InputError: there is no such image, or as `at_resolution`.
+    """
+    test = load_mnist(places().mnist).test
+    test = test.take(evaluation_order(len(test)))
+    of_digit = np.flatnonzero(test.labels == digit)
+    if not 0 <= which < len(of_digit):
+        raise InputError(f"digit and which: the test set has {len(of_digit)} images of {digit!r}, none is {which!r}.")
+    image = test.take(of_digit[which : which + 1])
+    return at_resolution(image, "test", resolution or Resolution(14, "bilinear"), places().cache)

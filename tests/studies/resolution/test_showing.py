@@ -11,6 +11,7 @@ import pytest
 
 from src.base import InputError
 from src.datasets.resolution import Resolution
+from src.plotting import PANEL
 from src.showing import DISPLAYED
 from src.studies.resolution import showing
 from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SMOKE
@@ -53,7 +54,7 @@ def test_pictures_keep_every_pixel_when_shown() -> None:
     pixels = np.asarray(PIL.Image.open(io.BytesIO(shown.data)).convert("L"))
     assert shown.width <= DISPLAYED and shown.alt == "three boards"
     for place, side in enumerate(sides):
-        size, left = showing.PANEL // side, 24 + place * (showing.PANEL + 24)
+        size, left = PANEL // side, 24 + place * (PANEL + 24)
         # The middles of the squares, away from the frame.
         middles = np.arange(2, side - 2) * size + size // 2
         found = pixels[130 + middles][:, left + middles] > 127
