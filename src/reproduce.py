@@ -39,8 +39,8 @@ from src.studies.resolution.corrected import run as corrected_run
 from src.studies.resolution.corrected.config import CORRECTED, RECIPES, SIGMAS
 from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.estimates import print_plan
-from src.studies.resolution.plan import jobs
-from src.studies.resolution.run import run
+from src.studies.resolution.plan import Job, jobs
+from src.studies.resolution.run import run, train
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,7 +65,7 @@ def parser() -> Parser:
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
     add("--results", type=Path, default=ROOT / "results", help="tables, figures, records (default: results/)")
     add("--models", type=Path, default=ROOT / "models", help="trained networks (default: models/)")
-    add("--data", type=Path, default=ROOT / "data", help="mnist.npz and its cache (default: data/)")
+    add("--data", type=Path, default=ROOT / "data", help="mnist.npz, cifar10.npz, their cache (default: data/)")
     add("--list", action="store_true", help="print the plan with estimates and run nothing")
     return options
 
@@ -139,7 +139,7 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
     seeds = tuple(dict.fromkeys(options.seeds or profile.seeds))
     variants = tuple(options.variants or (one for one in VARIANTS if one.name in profile.variants))
     (trained_in,) = (one for one in PROFILES if one.name == profile.resolution_profile)
-    networks = jobs(trained_in, ((RELEASED, variants),), (0,), options.precision, options.esrgan)
+    networks = [_trained(trained_in, variant, places, options) for variant in variants]
     untrained = [job for job in networks if not places.trial(job.trial).is_complete]
     planned = blur_plan.jobs(profile, [job.trial for job in networks], seeds, options.precision)
     if options.list:
@@ -147,9 +147,18 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
             print_plan(untrained, places)
         blur_estimates.print_plan(planned, places)
         return
+    blur_run.fetch_data(planned, places)
     if untrained:
-        run(untrained, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+        train(untrained, places, options.esrgan, prepare=lambda: _prepare(options.precision))
     blur_run.run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
+
+
+def _trained(profile: Profile, variant: Variant, places: Places, options: argparse.Namespace) -> Job:
+    """The first study's network as released, seed 0, in the precision in which it is trained here; else as asked."""
+    precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+    found = [jobs(profile, ((RELEASED, (variant,)),), (0,), precision, options.esrgan)[0] for precision in precisions]
+    asked = found[precisions.index(options.precision)]
+    return next((job for job in (asked, *found) if places.trial(job.trial).is_complete), asked)
 
 
 AnyProfile = TypeVar("AnyProfile", bound=HasName)

@@ -8,8 +8,10 @@ import numpy as np
 
 from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
 from src.paired import mcnemar, paired_difference, pairs
-from src.studies.blur.config import CIFAR10, CONTROLS, HEAVY, SIGMAS
+from src.studies.blur.conditions import blur_columns
+from src.studies.blur.config import BLURRED, CIFAR10, CONTROLS, PLAIN, heavy
 from src.studies.blur.evidence import DATASETS, Evidence, plainly_trained, right, under
+from src.studies.blur.plan import SIDE
 from src.trainings import paired_trainings_interval
 
 SEEDS_NEEDED = 3
@@ -22,10 +24,9 @@ def blur_costs(evidence: Evidence) -> Iterator[Comparison]:
         found = []
         for one in plainly_trained(evidence, dataset):
             sharp = right(under(one, {"blur": "none", "size": 0.0, "angle": 0.0}))
-            for sigma in (sigma for sigma in SIGMAS if sigma >= HEAVY):
-                soft = right(under(one, {"blur": "gaussian", "size": sigma, "angle": 0.0}))
-                if len(soft) == len(sharp) > 0:
-                    found.append((f"{one.job.label}, Gaussian blur of {sigma:g} pixels", pairs(sharp, soft)))
+            for blur in heavy(dataset, one.job.side):
+                soft = right(under(one, blur_columns(blur)))
+                found.append((f"{one.job.label}, Gaussian blur of {blur.sigma:g} pixels", pairs(sharp, soft)))
         confidence = simultaneous_confidence(len(found))
         for subject, counts in found:
             lost = paired_difference(counts, confidence)
@@ -43,18 +44,24 @@ def blur_costs(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def copies_help(evidence: Evidence) -> Iterator[Comparison]:
-    """Accuracy under heavy blur, trained on blurred copies minus unblurred ones, paired by seed: is it above zero?"""
+    """Accuracy under heavy blur, trained on blurred copies minus unblurred ones, paired by seed: is it above zero?
+
+    Beside stands the comparison with plain training, which has half as many images and steps.
+    """
     trained = {(one.trial.variant, one.trial.seed): one for one in evidence if one.job.dataset == CIFAR10}
-    found: list[tuple[str, np.ndarray, np.ndarray]] = []
-    for name, control in CONTROLS.items():
+    found: list[tuple[str, bool, np.ndarray, np.ndarray]] = []
+    for name, control in (*CONTROLS.items(), (BLURRED.name, PLAIN.name)):
         seeds = [seed for training, seed in trained if training == name and (control, seed) in trained]
-        for sigma in (sigma for sigma in SIGMAS if sigma >= HEAVY):
-            blur = {"blur": "gaussian", "size": sigma, "angle": 0.0}
-            answers = [np.array([right(under(trained[one, seed], blur)) for seed in seeds]) for one in (name, control)]
-            if seeds and answers[0].shape == answers[1].shape:
-                found.append((f"{name} minus {control}, Gaussian blur of {sigma:g} pixels", answers[0], answers[1]))
-    confidence = simultaneous_confidence(len(found))
-    for subject, copies, control_answers in found:
+        for blur in heavy(CIFAR10, SIDE):
+            columns = blur_columns(blur)
+            answers = [
+                np.array([right(under(trained[one, seed], columns)) for seed in seeds]) for one in (name, control)
+            ]
+            if seeds:
+                subject = f"{name} minus {control}, Gaussian blur of {blur.sigma:g} pixels"
+                found.append((subject, control != PLAIN.name, answers[0], answers[1]))
+    confidence = simultaneous_confidence(sum(decides for _, decides, _, _ in found))
+    for subject, decides, copies, control_answers in found:
         gain = paired_trainings_interval(copies, control_answers, confidence)
         enough = len(copies) >= SEEDS_NEEDED
         yield Comparison(
@@ -62,7 +69,7 @@ def copies_help(evidence: Evidence) -> Iterator[Comparison]:
             subject=subject,
             quantity="difference in mean accuracy, over trainings and images",
             value=gain,
-            outcome=above_zero(gain) if enough else Outcome.INCONCLUSIVE,
+            outcome=Outcome.SHOWN if not decides else above_zero(gain) if enough else Outcome.INCONCLUSIVE,
             seeds=len(copies),
             images=copies.shape[1],
             confidence=confidence,

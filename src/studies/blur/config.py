@@ -14,16 +14,19 @@ MNIST: Dataset = "mnist"
 CIFAR10: Dataset = "cifar10"
 
 BOUNDARY: Boundary = "reflect"
-"""Of images that are classified: their mirror image lies outside them, so that blur leaves no dark frame."""
+"""Of the images that networks are asked about: outside lies their mirror image, so that blur leaves no dark frame."""
 
 LAYER_BOUNDARY: Boundary = "constant"
-"""Of the inequality: zeros, as the networks' convolutions pad with."""
+"""Of a layer's own input, which the inequality is about: zeros, as the networks' convolutions pad with."""
+
+SMALLEST = 0.25
+"""Standard deviation, in a layer's own pixels, below which a sampled Gaussian is no blur."""
 
 SLIGHT = GaussianBlur(1.0)
 """The blur of the copies that networks are trained on."""
 
 HEAVY = 2.0
-"""Standard deviation, in pixels of CIFAR-10, from which a Gaussian blur counts as heavy."""
+"""Standard deviation from which a Gaussian blur counts as heavy, in pixels of CIFAR-10 or of MNIST's 28x28."""
 
 SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Of Gaussian blur, in pixels of the network's images; for MNIST also in pixels of 28x28, equal for the picture."""
@@ -45,6 +48,17 @@ SOURCE_SIDE = 28
 """Of MNIST, in pixels."""
 
 
+def same_picture(dataset: Dataset, side: int) -> tuple[GaussianBlur, ...]:
+    """SIGMAS, for MNIST taken in pixels of 28x28 and so equal for the picture, in pixels of these images."""
+    scale = side / SOURCE_SIDE if dataset == MNIST else 1.0
+    return tuple(GaussianBlur(sigma).at(scale) for sigma in SIGMAS)
+
+
+def heavy(dataset: Dataset, side: int) -> tuple[GaussianBlur, ...]:
+    """Those of them that count as heavy."""
+    return tuple(blur for sigma, blur in zip(SIGMAS, same_picture(dataset, side), strict=True) if sigma >= HEAVY)
+
+
 def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
     """The blurs that a network is asked about, each once.
 
@@ -52,8 +66,8 @@ def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
         dataset: whose images.
         side: of the network's images, in pixels.
     """
-    same_picture = [GaussianBlur(sigma).at(side / SOURCE_SIDE) for sigma in SIGMAS] if dataset == MNIST else []
-    found: list[Blur] = [*map(GaussianBlur, SIGMAS), *same_picture, *(BoxBlur(width) for width in (3, 5, 7))]
+    found: list[Blur] = [*map(GaussianBlur, SIGMAS), *same_picture(dataset, side)]
+    found += [BoxBlur(width) for width in (3, 5, 7)]
     found += [MotionBlur(length, angle) for length in (5, 9) for angle in (0.0, 45.0)]
     return tuple(dict.fromkeys(found))
 

@@ -23,7 +23,7 @@ class ConvLayer:
         name: the Keras layer's.
         weights: (height, width, inputs, outputs) float64, with dilation's zeros and groups' blocks filled in.
         shape: (height, width) of its input in pixels.
-        feature: the Keras tensor that it takes.
+        keeps_places: whether an output is at the place of its input: stride 1, "same" padding, odd sides.
         output: the Keras tensor that it gives, after its activation.
     """
 
@@ -31,7 +31,7 @@ class ConvLayer:
     name: str
     weights: np.ndarray
     shape: tuple[int, int]
-    feature: keras.KerasTensor
+    keeps_places: bool
     output: keras.KerasTensor
 
     def constants(self, kernel: np.ndarray) -> Constants:
@@ -40,7 +40,7 @@ class ConvLayer:
 
 
 def conv_layers(network: keras.Model) -> list[ConvLayer]:
-    """The convolutions of a network in order; those inside layers too.
+    """The Conv2D layers of a network in order; those inside layers too. Other kinds of convolution are left out.
 
     Args:
         network: built, with images of a fixed size.
@@ -54,19 +54,26 @@ def conv_layers(network: keras.Model) -> list[ConvLayer]:
 
 
 def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
-    activation = keras.activations.serialize(layer.activation)
-    if activation not in LIPSCHITZ_ONE:
-        raise InputError(
-            f"layer {layer.name}: its activation {activation!r} is not known to be 1-Lipschitz on each value. "
-            f"Known are {', '.join(LIPSCHITZ_ONE)}."
-        )
+    refuse_unknown_activation(layer)
     if layer.data_format != "channels_last":
         raise InputError(f"layer {layer.name}: expected channels last, got {layer.data_format}.")
     height, width = layer.input.shape[1:3]
     if height is None or width is None:
         raise InputError(f"layer {layer.name}: its images have no fixed size. Build the model with one.")
     weights = _in_full(np.asarray(layer.kernel, np.float64), layer.groups, layer.dilation_rate)
-    return ConvLayer(place, layer.name, weights, (height, width), layer.input, layer.output)
+    odd = all(side % 2 for side in weights.shape[:2])
+    keeps_places = odd and layer.padding == "same" and tuple(layer.strides) == (1, 1)
+    return ConvLayer(place, layer.name, weights, (height, width), keeps_places, layer.output)
+
+
+def refuse_unknown_activation(layer: keras.layers.Layer) -> None:
+    """Raise InputError unless the layer's activation is known to be 1-Lipschitz."""
+    activation = keras.activations.serialize(layer.activation)
+    if activation not in LIPSCHITZ_ONE:
+        raise InputError(
+            f"layer {layer.name}: its activation {activation!r} is not known to be 1-Lipschitz on each value. "
+            f"Known are {', '.join(LIPSCHITZ_ONE)}."
+        )
 
 
 def _in_full(weights: np.ndarray, groups: int, dilation: tuple[int, int]) -> np.ndarray:
@@ -89,4 +96,4 @@ def with_normalisation(layer: ConvLayer, normalisation: keras.layers.BatchNormal
     variance = np.asarray(normalisation.moving_variance, np.float64) + normalisation.epsilon
     gamma = np.asarray(normalisation.gamma, np.float64) if normalisation.scale else np.ones_like(variance)
     weights = normalised(layer.weights, gamma / np.sqrt(variance))
-    return ConvLayer(layer.place, layer.name, weights, layer.shape, layer.feature, normalisation.output)
+    return ConvLayer(layer.place, layer.name, weights, layer.shape, layer.keeps_places, normalisation.output)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from src.records import Records
-from src.studies.blur.conditions import COLUMNS, KEY
+from src.places import Places
 from src.studies.blur.config import CIFAR10, MNIST, PLAIN, TRAININGS, Dataset, Profile
-from src.studies.blur.plan import CONSTANT_COLUMNS, CONSTANT_KEY, LAYER_COLUMNS, LAYER_KEY, Job
+from src.studies.blur.plan import Job
 from src.trials import Trial
 from src.trials_table import load_trials
 
@@ -44,32 +42,28 @@ class Measured:
         return self.job.trial
 
 
-def load_evidence(folder: Path, profile: Profile) -> list[Measured]:
-    """All networks of a profile's folder, in the order of the tables; none if it has no trials.csv.
+def load_evidence(places: Places, profile: Profile) -> list[Measured]:
+    """The networks of a profile's folder that are complete, in the order of the tables; none without a trials.csv.
+
+    Of two trainings from one seed (in two precisions) that in float32 is taken, so that none counts twice.
 
     Raises:
         InputError: a file is damaged.
     """
-    trials = [trial for trial, _ in load_trials(folder / "trials.csv").values()]
-
     order = {training.name: place for place, training in enumerate(TRAININGS)}
+    jobs = [Job(profile, trial) for trial, _ in load_trials(places.profile(profile) / "trials.csv").values()]
 
-    def place(trial: Trial) -> tuple[bool, int, int, str, int, str]:
-        job = Job(profile, trial)
-        own = order.get(trial.variant, len(order)) if job.dataset == CIFAR10 else 0
-        return job.dataset == CIFAR10, job.side, own, trial.variant, trial.seed, trial.key
+    def place(job: Job) -> tuple[bool, int, int, str, int]:
+        own = order.get(job.trial.variant, len(order)) if job.dataset == CIFAR10 else 0
+        return job.dataset == CIFAR10, job.side, own, job.trial.variant, job.trial.seed
 
-    def read(kind: str, trial: Trial, columns: dict[str, str], key: tuple[str, ...]) -> pd.DataFrame:
-        return Records(folder / kind / f"{trial.key}.csv.gz", columns, key).load()
-
+    chosen: dict[tuple[str, str, int], Job] = {}
+    for job in sorted(jobs, key=lambda job: (job.trial.precision != "float32", job.trial.key)):
+        if job.is_evaluated(places):
+            chosen.setdefault((job.dataset, job.trial.variant, job.trial.seed), job)
     return [
-        Measured(
-            Job(profile, trial),
-            read("records", trial, COLUMNS, KEY),
-            read("layers", trial, LAYER_COLUMNS, LAYER_KEY),
-            read("constants", trial, CONSTANT_COLUMNS, CONSTANT_KEY),
-        )
-        for trial in sorted(trials, key=place)
+        Measured(job, job.records(places).load(), job.layers(places).load(), job.constants(places).load())
+        for job in sorted(chosen.values(), key=place)
     ]
 
 

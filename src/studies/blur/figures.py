@@ -72,7 +72,8 @@ def training(folder: Path) -> Figure:
     right.axhline(0, color=GREY, linewidth=0.8)
     left.set_ylabel("accuracy, mean over trainings")
     right.set_ylabel("blurred minus unblurred copies, accuracy")
-    right.legend(loc="best")
+    if right.containers:
+        right.legend(loc="best")
     _legend(figure, left, "Bars: 95% intervals. Dotted: blur of the copies. Shaded: heavy blur. Dashed: chance.")
     return figure
 
@@ -152,7 +153,6 @@ def smoothing(folder: Path) -> Figure:
         folder: results/blur/<profile>, with its smoothing.csv.
     """
     table = _read(folder, "smoothing.csv")
-    table = table[table["seed"] == table.groupby(["dataset", "variant"])["seed"].transform("min")]
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, dataset in zip(panels, (MNIST, CIFAR10), strict=True):
@@ -160,13 +160,15 @@ def smoothing(folder: Path) -> Figure:
         networks = list(rows.groupby("variant", sort=False))
         for place, (variant, own) in enumerate(networks):
             own = _spread(own.sort_values("size"), place, len(networks))
+            noise = "" if own["trained_with_noise"].iloc[0] == "yes" else " (trained without noise)"
             style = STYLES[place % len(STYLES)]
-            _line(axes, own, "size", "rs_minus_cnn", "rs_minus_cnn_low", "rs_minus_cnn_high", style, variant)
+            _line(axes, own, "size", "rs_minus_cnn", "rs_minus_cnn_low", "rs_minus_cnn_high", style, variant + noise)
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.set_title(f"{dataset}, noise σ = {NOISE[dataset]:g}", loc="left")
         axes.set_xlabel("standard deviation of the blur, pixels")
         axes.grid(True)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+        if networks:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17))
     panels[0].set_ylabel("accuracy, smoothed classifier minus network")
     return figure
 

@@ -10,6 +10,7 @@ None of the constants depends on how far apart x and Kx are: the bounds are in t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ AVERAGING = 2**0.5
 
 @dataclass(frozen=True)
 class Constants:
-    """Bounds of ||L(x) - L(Kx)|| / ||x||, from the tightest to the most easily computed.
+    """Bounds of ||L(x) - L(Kx)|| / ||x||, each below the next; the last is the most easily computed.
 
     Attributes:
         joint: max s(xi) |dhat(xi)|; with a circular boundary only, as it holds no other.
@@ -38,7 +39,7 @@ class Constants:
 
     @property
     def bound(self) -> float:
-        """The tightest that holds."""
+        """The smallest of these that holds."""
         return self.product if self.joint is None else self.joint
 
 
@@ -51,7 +52,7 @@ def circular_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int
     of a product is at most the product of the maxima. |What_oi(xi)| <= M_oi for every entry, and a matrix has at
     most the norm of one that dominates its absolute values, so s <= m; |dhat| <= ||d||_1 <= 1 + ||k||_1.
 
-    A stride drops outputs and keeps all of it.
+    A stride drops outputs: the inequalities stay, C may be attained no more.
 
     Args:
         weights: (height, width, inputs, outputs), as a Keras layer has them.
@@ -70,13 +71,12 @@ def zero_padded_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[
     """T1 with zeros around the image: as with a circular boundary, but without `joint`.
 
     Proof. Let E put an image into a circular grid of zeros that is larger by the wider kernel less one, so that
-    nothing wraps around, and R cut it out again. Layer and blur are R W E and R K E with the circular W and K, and
-    ||E|| = ||R|| = 1; so ||R W E R (I - K) E|| <= ||W|| ||I - K|| on that grid, which is `product`; for the other two
-    as with a circular boundary. E R in the middle sets to zero what the blur spills over the border: W and I - K
-    don't meet at one frequency, and `joint` may be exceeded. For a single pixel, w = (1, 4, 6, 4, 1) / 16 and
-    k = (1, 2, 1) / 4, L(x) - L(Kx) = 3/16 x, but max |what dhat| = 4/27 < 3/16.
-
-    "valid" padding and a stride drop outputs and keep all of it.
+    nothing wraps around: on it W E x holds every value of the full correlation. Let R and S pick values, R those that
+    the blur keeps and S those that the layer gives: of "same" or "valid" padding, an odd or even kernel, any stride.
+    ||E|| = 1 and ||R||, ||S|| <= 1, so ||S W E R (I - K) E|| <= ||W|| ||I - K|| on that grid, which is `product`; for
+    the other two as with a circular boundary. E R in the middle sets to zero what the blur spills over the border: W
+    and I - K don't meet at one frequency, and `joint` may be exceeded. For a single pixel, w = (1, 4, 6, 4, 1) / 16
+    and k = (1, 2, 1) / 4, L(x) - L(Kx) = 3/16 x, but max |what dhat| = 4/27 < 3/16.
 
     Args:
         weights: (height, width, inputs, outputs), as a Keras layer has them.
@@ -89,6 +89,46 @@ def zero_padded_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[
     _check(weights, kernel, shape)
     grid = tuple(shape[axis] + max(weights.shape[axis], kernel.shape[axis]) - 1 for axis in (0, 1))
     return _constants(None, weights, kernel, _gains(weights, grid), np.abs(_blur_symbol(kernel, grid)))
+
+
+def attained(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int, int], iterations: int = 30) -> float:
+    """||W * (x - Kx)|| / ||x|| for an x of power iteration: no constant for the linear part is smaller.
+
+    With zeros around the image, stride 1 and "same" padding. It approaches the norm of the linear part from below.
+
+    Args:
+        weights: (height, width, inputs, outputs), as a Keras layer has them, odd sides.
+        kernel: (height, width) of the blur, odd sides.
+        shape: (height, width) of the layer's input in pixels.
+        iterations: each costs a few Fourier transforms of all channels.
+
+    Raises:
+        InputError: an array has another shape, or there are no pixels.
+    """
+    _check(weights, kernel, shape)
+    if any(side % 2 == 0 for side in weights.shape[:2]):
+        raise InputError(f"weights: expected odd sides, got {weights.shape[0]}x{weights.shape[1]}.")
+    grid = tuple(shape[axis] + max(weights.shape[axis], kernel.shape[axis]) - 1 for axis in (0, 1))
+    # Keras correlates: a convolution with the kernel turned round.
+    turned = np.roll(_wrapped(weights[::-1, ::-1], grid), [-(side // 2) for side in weights.shape[:2]], axis=(0, 1))
+    layer, blur = np.fft.rfft2(turned, axes=(0, 1)), _blur_symbol(kernel, grid)[:, :, np.newaxis]
+
+    def through(values: np.ndarray, multiply: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        spectrum = np.fft.rfft2(values, s=grid, axes=(0, 1))
+        return np.fft.irfft2(multiply(spectrum), s=grid, axes=(0, 1))[: shape[0], : shape[1]]
+
+    x = np.random.default_rng(0).normal(size=(*shape, weights.shape[2]))
+    found = 0.0
+    for _ in range(iterations):
+        x /= np.linalg.norm(x)
+        changed = through(x, lambda values: values * blur)
+        outputs = through(changed, lambda values: np.einsum("xyi,xyio->xyo", values, layer))
+        found = max(found, float(np.linalg.norm(outputs)))
+        back = through(outputs, lambda values: np.einsum("xyo,xyio->xyi", values, layer.conj()))
+        x = through(back, lambda values: values * blur.conj())
+        if not x.any():
+            break
+    return found
 
 
 def gain(weights: np.ndarray, shape: tuple[int, int]) -> float:
@@ -112,7 +152,8 @@ def commuting_constant(kernel: np.ndarray, shape: tuple[int, int]) -> float:
 
     Proof. Convolutions commute: W * (d * x) = d * (W * x), and the bias cancels. Parseval. The commuting needs one
     blur for all channels: different ones do not commute with W. With zeros around the image the identity holds at
-    pixels at least both kernels' radii from the border.
+    pixels whose distance from the border is at least the larger of the two radii: there the layer reads only pixels of
+    the image that the blur has kept, and the average only outputs that the layer has given.
 
     Args:
         kernel: (height, width) of the blur, odd sides.
@@ -126,15 +167,15 @@ def commuting_constant(kernel: np.ndarray, shape: tuple[int, int]) -> float:
 
 
 def envelope(outputs: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """T3, ReLU, k >= 0 and sum k = 1, circular boundary: 0 <= L(Kx) <= k * L(x), which is returned, at every pixel.
+    """T3, ReLU, stride 1, k >= 0, sum k = 1, circular boundary: 0 <= L(Kx) <= k * L(x), the result, at every pixel.
 
-    So ||L(x) - L(Kx)|| <= sqrt(2) ||L(x)||.
+    So ||L(x) - L(Kx)|| <= sqrt(2) ||L(x)||. (With a stride of 2 a checkerboard may give L(x) = 0 and its shift not.)
 
     Proof. z(Kx) = k * z(x), as convolutions commute and an average leaves the bias alone; ReLU is convex and k an
     average, so that Jensen's inequality gives relu(k * z) <= k * relu(z). Both outputs are non-negative, so their
     scalar product is, and ||L(x) - L(Kx)||^2 <= ||L(x)||^2 + ||L(Kx)||^2 <= (1 + ||khat||_inf^2) ||L(x)||^2 with
     |khat| <= 1. Equality: the shift of a checkerboard by one pixel, and a layer that changes nothing. With zeros
-    around the image the first part holds at pixels at least both kernels' radii from the border.
+    around the image the first part holds where T2's identity does.
 
     Args:
         outputs: L(x), (n, height, width, channels), non-negative.

@@ -9,7 +9,8 @@ import pandas as pd
 
 from src.base import LabeledImages
 from src.studies.blur.conditions import blur_columns
-from src.studies.blur.config import LAYER_BOUNDARY
+from src.studies.blur.config import BOUNDARY, LAYER_BOUNDARY, SMALLEST
+from src.studies.blur.inequality import attained, commuting_constant
 from src.studies.blur.kernels import GaussianBlur
 from src.studies.blur.stages import Stage
 
@@ -22,10 +23,11 @@ def measured(stages: Sequence[Stage], data: LabeledImages, blurs: Sequence[Gauss
 
     All lengths are l2, over pixels and channels: `image_norm` ||x|| of the image, `image_error` ||x - Kx||. a is the
     stage's output for the image, a' for the image that was blurred before the network: `norm` ||a||, `error`
-    ||a - a'||. Of a convolution also what the inequality is about, for its own input x and the same blur of that, at
-    the scale of its pixels: `input_norm` ||x||, `own_error` ||L(x) - L(Kx)||, and `relu_excess`, the largest
-    L(Kx) - k * L(x) at pixels where zeros around the image do not matter, as a share of the largest output.
-    `commuting_error` is ||a - k * a||, the error if the stages so far commuted with the blur. NaN where there is none.
+    ||a - a'||, and `commuting_error` ||a - k * a||, what it would be if the stages so far commuted with the blur. Of a
+    convolution also what the inequality is about, for its own input x, a blur at the scale of its pixels, and zeros
+    around: `input_norm` ||x||, `own_error` ||L(x) - L(Kx)||, and `relu_excess`, the largest L(Kx) - k * L(x) at pixels
+    where the zeros do not matter, as a share of the largest output (0 where all are 0). NaN where there is none, as for
+    a blur that is too small for the stage's pixels.
 
     Args:
         stages: of the network.
@@ -49,13 +51,15 @@ def _of_block(
     for stage in stages:
         sharp.append(stage.apply(sharp[-1]))
     for blur in blurs:
-        soft = blur.apply(images, LAYER_BOUNDARY)
+        soft = blur.apply(images, BOUNDARY)
         image = {"image_norm": length(images), "image_error": length(images - soft)}
         for stage, before, after in zip(stages, sharp, sharp[1:], strict=False):
             soft = stage.apply(soft)
-            columns = _alone(stage, before, after, blur, images.shape[1])
-            columns |= {"norm": length(after), "error": length(after - soft)}
-            yield pd.DataFrame({"stage": stage.place, **blur_columns(blur), "image": indices, **image, **columns})
+            columns = {"norm": length(after), "error": length(after - soft)}
+            alone = _alone(stage, before, after, blur, images.shape[1])
+            yield pd.DataFrame(
+                {"stage": stage.place, **blur_columns(blur), "image": indices, **image, **columns, **alone}
+            )
 
 
 def _alone(
@@ -65,20 +69,24 @@ def _alone(
     found: dict[str, np.ndarray | float] = dict.fromkeys(
         ("input_norm", "own_error", "commuting_error", "relu_excess"), np.nan
     )
-    if after.ndim != 4:
-        return found
-    averaged = blur.at(after.shape[1] / side).apply(after, LAYER_BOUNDARY)
-    found["commuting_error"] = length(after - averaged)
-    if stage.convolution is not None:
-        own = blur.at(before.shape[1] / side)
+    if after.ndim == 4 and (at_output := at_stage(blur, after.shape[1], side)):
+        found["commuting_error"] = length(after - at_output.apply(after, BOUNDARY))
+    if stage.convolution is not None and (own := at_stage(blur, before.shape[1], side)):
         soft = stage.apply(own.apply(before, LAYER_BOUNDARY))
         found |= {"input_norm": length(before), "own_error": length(after - soft)}
-        border = max(stage.convolution.weights.shape[:2]) // 2 + len(own.kernel()) // 2
-        if 2 * border < min(after.shape[1:3]):
-            inside = (slice(None), slice(border, -border), slice(border, -border))
-            excess = (soft - averaged)[inside].max(axis=(1, 2, 3))
-            found["relu_excess"] = excess / after.max(axis=(1, 2, 3))
+        border = max(*stage.convolution.weights.shape[:2], *own.kernel().shape) // 2
+        if stage.convolution.keeps_places and 2 * border < min(after.shape[1:3]):
+            inside = (slice(None), slice(border, -border or None), slice(border, -border or None))
+            excess = (soft - own.apply(after, LAYER_BOUNDARY))[inside].max(axis=(1, 2, 3))
+            largest = after.max(axis=(1, 2, 3))
+            found["relu_excess"] = np.divide(excess, largest, out=np.zeros_like(excess), where=largest > 0)
     return found
+
+
+def at_stage(blur: GaussianBlur, side: int, image_side: int) -> GaussianBlur | None:
+    """The image's blur in the pixels of a stage; None where it would be none."""
+    scaled = blur.at(side / image_side)
+    return scaled if scaled.sigma >= SMALLEST else None
 
 
 def length(values: np.ndarray) -> np.ndarray:
@@ -90,7 +98,8 @@ def constants(stages: Sequence[Stage], side: int, blurs: Sequence[GaussianBlur])
     """A row for each stage and blur: its Lipschitz constant and, of a convolution, T1's constants for its own input.
 
     `own_size` is the blur's standard deviation in the pixels of the stage's input; `bound`, `absolute` and `parameters`
-    are those of `inequality.Constants`.
+    are those of `inequality.Constants`, `attained` is a lower bound of the linear part's (`inequality.attained`), and
+    `symbol` the constant of T2. NaN for a blur that is too small for these pixels.
 
     Args:
         stages: of the network.
@@ -102,11 +111,14 @@ def constants(stages: Sequence[Stage], side: int, blurs: Sequence[GaussianBlur])
         for blur in blurs:
             row = {"stage": stage.place, **blur_columns(blur), "name": stage.name, "kind": stage.kind,
                    "lipschitz": stage.lipschitz}  # fmt: skip
-            if stage.convolution is not None:
-                own = blur.at(stage.convolution.shape[0] / side)
-                found = stage.convolution.constants(own.kernel())
+            layer = stage.convolution
+            if layer is not None and (own := at_stage(blur, layer.shape[0], side)):
+                kernel = own.kernel()
+                found = layer.constants(kernel)
                 row |= {"own_size": own.sigma, "bound": found.bound, "absolute": found.absolute,
-                        "parameters": found.parameters}  # fmt: skip
+                        "parameters": found.parameters, "symbol": commuting_constant(kernel, layer.shape)}  # fmt: skip
+                if layer.keeps_places:
+                    row["attained"] = attained(layer.weights, kernel, layer.shape)
             rows.append(row)
     return pd.DataFrame(rows, columns=["stage", "blur", "size", "angle", "name", "kind", "lipschitz", "own_size",
-                                       "bound", "absolute", "parameters"])  # fmt: skip
+                                       "attained", "bound", "absolute", "parameters", "symbol"])  # fmt: skip

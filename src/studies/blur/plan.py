@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from src.base import Precision
-from src.conditions import Smoothing, missing_images
+from src.conditions import Smoothing, missing_images, round9
 from src.datasets.splits import evaluation_order
 from src.places import Places
 from src.records import Records
@@ -66,9 +67,11 @@ CONSTANT_COLUMNS = {
     "kind": "str",
     "lipschitz": "float64",
     "own_size": "float64",
+    "attained": "float64",
     "bound": "float64",
     "absolute": "float64",
     "parameters": "float64",
+    "symbol": "float64",
 }
 """Of a record of a stage's constants; NaN where it has none."""
 
@@ -91,7 +94,7 @@ def cifar10_trial(profile: Profile, training: Training, seed: int, precision: Pr
     if training.copies == "blurred":
         settings["copies_sigma"] = SLIGHT.sigma
     if training.frozen:
-        settings["base"] = cifar10_trial(profile, PLAIN, seed, precision).key
+        settings |= {"base": cifar10_trial(profile, PLAIN, seed, precision).key, "head": "new"}
     if training.noise:
         settings["noise"] = training.noise
     recipe = "gaussian" if training.noise else "cross_entropy"
@@ -118,6 +121,16 @@ class Job:
     @property
     def dataset(self) -> Dataset:
         return dataset_of(self.trial)
+
+    @property
+    def training(self) -> Training:
+        """How a network on CIFAR-10 is trained; those on MNIST count as plain."""
+        return next((one for one in TRAININGS if self.dataset == CIFAR10 and one.name == self.trial.variant), PLAIN)
+
+    @property
+    def saw_noise(self) -> bool:
+        """Whether it was trained on noisy images."""
+        return bool(self.trial.training.get("train_noise", 0.0) or self.training.noise)
 
     @property
     def side(self) -> int:
@@ -184,8 +197,12 @@ class Job:
         Raises:
             InputError: a records file is damaged.
         """
-        # All blurs and stages of an image are written at once.
-        return self.layer_indices[~np.isin(self.layer_indices, self.layers(places).load()["image"])]
+        known = self.layers(places).load()
+        # All stages of an image are written at once.
+        of_size = known[known["blur"] == "gaussian"].groupby("size")["image"].unique()
+        complete = [of_size.get(round9(blur.sigma), np.empty(0, np.int64)) for blur in self.layer_blurs]
+        there = functools.reduce(np.intersect1d, complete)
+        return self.layer_indices[~np.isin(self.layer_indices, there)]
 
     def is_evaluated(self, places: Places) -> bool:
         """Whether all records are complete.

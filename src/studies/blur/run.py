@@ -53,6 +53,18 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     print(f"Verdicts, tables and figures in one file: {folder / REPORT}")
 
 
+def fetch_data(jobs: Sequence[Job], places: Places) -> None:
+    """Make sure that what the jobs need is there, before hours of training: CIFAR-10, if one of them is not done.
+
+    Raises:
+        InputError: it can't be had.
+        StorageError: it can't be written.
+    """
+    listed = set(load_trials(places.profile(jobs[0].profile) / "trials.csv"))
+    if any(job.dataset == CIFAR10 and not job.is_done(places, listed) for job in jobs):
+        load_cifar10(places.cifar10)
+
+
 def made_from(folder: Path) -> str:
     """What tables, figures, verdicts and report are made from."""
     files = (path for kind in KINDS for path in sorted((folder / kind).glob("[!.]*")))
@@ -63,19 +75,20 @@ def made_from(folder: Path) -> str:
 
 
 def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
-    if any(job.dataset == CIFAR10 for job in jobs):
-        load_cifar10(places.cifar10)  # so that data that can't be had are known before any training
     prepare()
 
-    from src.studies.blur.execute import execute  # here, so that a run with nothing to do needs no TensorFlow
+    # Here, so that a run with nothing to do needs no TensorFlow.
+    from src.studies.blur.execute import execute
+    from src.studies.blur.networks import load_datasets
 
+    datasets = load_datasets(jobs, places)
     for job in jobs:
-        execute(job, places, esrgan)
+        execute(job, places, datasets, esrgan)
 
 
 def _conclude(places: Places, profile: Profile) -> None:
     folder = places.profile(profile)
-    evidence = load_evidence(folder, profile)
+    evidence = load_evidence(places, profile)
     write_tables(folder, evidence)
     write_figures(folder)
     judged = judge(claims(), evidence)

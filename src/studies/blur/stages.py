@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from src.base import InputError
-from src.studies.blur.conv_layers import ConvLayer, conv_layers
+from src.studies.blur.conv_layers import ConvLayer, conv_layers, refuse_unknown_activation
 from src.studies.blur.inequality import gain
 
 Kind = Literal["conv", "pool", "dense"]
@@ -46,7 +46,7 @@ def stages(network: keras.Sequential) -> list[Stage]:
         network: built, its layers one after the other.
 
     Raises:
-        InputError: it has a layer of another kind, or poolings overlap.
+        InputError: it has a layer of another kind, poolings overlap, or an activation is not known to be 1-Lipschitz.
     """
     convolutions = iter(conv_layers(network))
     found: list[Stage] = []
@@ -71,6 +71,7 @@ def _described(
         case keras.layers.MaxPooling2D() if layer.strides == layer.pool_size:
             return "pool", 1.0, None
         case keras.layers.Dense():
+            refuse_unknown_activation(layer)
             weights = np.asarray(layer.kernel, np.float64)
             # The largest singular value; the smaller Gram matrix has it squared.
             gram = weights.T @ weights if weights.shape[0] > weights.shape[1] else weights @ weights.T

@@ -13,8 +13,9 @@ from src.files import write_text
 from src.metrics import Interval, mean_interval, wilson_interval
 from src.paired import mcnemar, paired_difference, pairs
 from src.studies.blur.conditions import BlurCondition
-from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, SOURCE_SIDE
+from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, NOISE, SMOOTHED_SIGMAS, SOURCE_SIDE
 from src.studies.blur.evidence import BLUR, Evidence, Measured, right, same, under
+from src.studies.blur.kernels import GaussianBlur
 from src.trainings import paired_trainings_interval
 
 
@@ -80,23 +81,30 @@ def layer_table(found: Evidence) -> pd.DataFrame:
     """Each convolution under each blur of its own input: constants, and the measured ||L(x) - L(Kx)|| / ||x||.
 
     `tightness` is the largest measured ratio as a share of the bound; `below_one` says whether the bound is below 1.
+    A blur that is too small for the layer's pixels is left out.
     """
     rows = []
     for one in found:
-        for constant in one.constants[one.constants["kind"] == "conv"].to_dict("records"):
+        for constant in one.constants[one.constants["bound"].notna()].to_dict("records"):
             own = same(one.layers, constant, ["stage", *BLUR])
-            ratios = (own["own_error"] / own["input_norm"]).to_numpy()
-            relative = (own["own_error"] / own["norm"]).to_numpy()
+            ratios = share(own["own_error"], own["input_norm"])
             rows.append(
                 {**identity(one), "stage": constant["stage"], "layer": constant["name"],
                  **{name: constant[name] for name in (*BLUR, "own_size", "lipschitz")},
-                 **{name: constant[name] for name in ("bound", "absolute", "parameters")},
+                 **{name: constant[name] for name in ("attained", "bound", "absolute", "parameters", "symbol")},
                  "below_one": "yes" if constant["bound"] < 1 else "no", "images": len(own),
                  "measured_mean": ratios.mean(), "measured_max": ratios.max(),
                  "tightness": ratios.max() / constant["bound"],
-                 "relative_max": relative.max(), "relu_excess": own["relu_excess"].max(), "trial": one.trial.key}
+                 "relative_max": share(own["own_error"], own["norm"]).max(),
+                 "relu_excess": own["relu_excess"].max(), "trial": one.trial.key}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def share(part: pd.Series, whole: pd.Series) -> np.ndarray:
+    """part / whole, and 0 where both are 0, as of a layer that gives nothing."""
+    both = part.to_numpy(np.float64), whole.to_numpy(np.float64)
+    return np.where((both[0] == 0) & (both[1] == 0), 0.0, both[0] / np.where(both[1] == 0, np.nan, both[1]))
 
 
 def propagation_table(found: Evidence) -> pd.DataFrame:
@@ -114,34 +122,60 @@ def _propagation(one: Measured) -> Iterator[dict[str, str | float]]:
     for (blur, size), layers in one.layers.groupby(["blur", "size"]):
         shared = {**identity(one), "blur": blur, "size": size, "images": layers["image"].nunique()}
         image = layers[layers["stage"] == layers["stage"].min()]
-        relative = image["image_error"] / image["image_norm"]
+        relative = pd.Series(share(image["image_error"], image["image_norm"]))
         yield {**shared, "stage": -1, "layer": "image", "kind": "image",
                **_columns("error", mean_interval(relative.to_numpy())), "commuting": relative.mean(),
                "product": relative.mean(), "trial": one.trial.key}  # fmt: skip
         for stage, own in layers.groupby("stage"):
-            error = mean_interval((own["error"] / own["norm"]).to_numpy())
+            error = mean_interval(share(own["error"], own["norm"]))
             yield {**shared, "stage": stage, "layer": described["name"][stage], "kind": described["kind"][stage],
-                   **_columns("error", error), "commuting": (own["commuting_error"] / own["norm"]).mean(),
+                   **_columns("error", error), "commuting": share(own["commuting_error"], own["norm"]).mean(),
                    "product": (reach[stage] * own["image_error"] / own["norm"]).mean(),
                    "trial": one.trial.key}  # fmt: skip
 
 
 def smoothing_table(found: Evidence) -> pd.DataFrame:
-    """Smoothed classifier beside its network under each Gaussian blur, on the same images, paired."""
+    """Smoothed classifier minus network on the same images under each Gaussian blur, over the trainings of each.
+
+    `change` is that difference less the same without blur: what smoothing does to blurred images that it does not do to
+    sharp ones. Intervals are over trainings, paired by seed, and images where there are two seeds or more, else over
+    images.
+    """
     rows = []
-    for one in found:
-        smoothed = one.answers[one.answers["classifier"] == "rs"]
-        for (blur, size, sigma, n), answers in smoothed.groupby(["blur", "size", "sigma", "n"]):
-            network = under(one, {"blur": blur, "size": size, "angle": 0.0})
-            counts = pairs(*(right(rows) for rows in _common(answers, network)))
-            change = paired_difference(counts)
-            accuracies = [right(rows).mean() for rows in _common(answers, network)]
+    networks = dict.fromkeys((one.job.dataset, one.trial.variant) for one in found)
+    for dataset, variant in networks:
+        trainings = [one for one in found if (one.job.dataset, one.trial.variant) == (dataset, variant)]
+        sharp = _smoothed(trainings, 0.0)
+        for sigma in SMOOTHED_SIGMAS:
+            rs, cnn = _smoothed(trainings, sigma)
+            difference, change = _difference(rs, cnn), _difference(rs - cnn, sharp[0] - sharp[1])
             rows.append(
-                {**identity(one), "blur": blur, "size": size, "sigma": sigma, "n": n, "images": len(answers),
-                 "rs_accuracy": accuracies[0], "cnn_accuracy": accuracies[1], **_columns("rs_minus_cnn", change),
-                 "p_value": mcnemar(counts), "trial": one.trial.key}
+                {"dataset": dataset, "variant": variant, "side": trainings[0].job.side, "size": sigma,
+                 "trained_with_noise": "yes" if trainings[0].job.saw_noise else "no", "sigma": NOISE[dataset],
+                 "n": trainings[0].job.profile.votes, "seeds": len(rs), "images": rs.shape[1],
+                 "rs_accuracy": rs.mean(), "cnn_accuracy": cnn.mean(), **_columns("rs_minus_cnn", difference),
+                 **_columns("change", change)}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _smoothed(trainings: list[Measured], sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """(trainings, images) float64, right answers of the smoothed classifiers and of the networks."""
+    blur = GaussianBlur(sigma) if sigma else None
+    found: list[list[np.ndarray]] = [[], []]
+    for one in trainings:
+        (smoothing,) = {condition.smoothing for condition in one.job.work if condition.smoothing}
+        answers = select(one.answers, BlurCondition(blur, smoothing))
+        network = select(one.answers, BlurCondition(blur))
+        for place, rows in enumerate((answers, network[network["image"].isin(answers["image"])])):
+            found[place].append(right(rows))
+    return np.array(found[0], np.float64), np.array(found[1], np.float64)
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> Interval:
+    if len(first) > 1:
+        return paired_trainings_interval(first, second)
+    return mean_interval(first[0] - second[0])
 
 
 TABLES: dict[str, Callable[[Evidence], pd.DataFrame]] = {

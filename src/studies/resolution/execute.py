@@ -50,14 +50,26 @@ def execute(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
     gc.collect()
 
 
+def network_of(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> keras.Model:
+    """The job's network: loaded, or trained, going on from its last epoch.
+
+    Args:
+        job, places, mnist, esrgan: as of `execute`.
+
+    Raises:
+        InputError, StorageError, TrainingError: likewise.
+    """
+    folder = places.trial(job.trial)
+    folder.begin(job.trial)
+    if folder.is_complete:
+        return load_network(job.trial, folder)
+    images = training_images(mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan)
+    return train_network(job.trial, images, folder)
+
+
 def _train_and_evaluate(job: Job, places: Places, mnist: Mnist, esrgan: str | None) -> None:
     trial_folder = places.trial(job.trial)
-    if trial_folder.is_complete:
-        network = load_network(job.trial, trial_folder)
-    else:
-        images = training_images(mnist, job.profile, job.protocol, job.variant, job.trial.seed, places.cache, esrgan)
-        network = train_network(job.trial, images, trial_folder)
-        del images
+    network = network_of(job, places, mnist, esrgan)
     table = places.profile(job.profile) / "trials.csv"
     refuse_other_weights(table, job.made(places), job.trial, trial_folder)
     # Listed before its first record, so that the records' weights are known.

@@ -56,6 +56,26 @@ def made_from(folder: Path) -> str:
     return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": sources}, indent=2) + "\n"
 
 
+def train(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
+    """Train the networks of these jobs that are not trained, and evaluate nothing: for a study that looks at them.
+
+    Args:
+        jobs, places, esrgan, prepare: as of `run`.
+
+    Raises:
+        InputError: something given or on disk can't be used.
+        StorageError: something can't be written.
+        TrainingError: a loss is not finite.
+    """
+    mnist = load_mnist(places.mnist)
+    prepare()
+
+    from src.studies.resolution.execute import network_of
+
+    for job in jobs:
+        network_of(job, places, mnist, esrgan)
+
+
 def _execute(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
     mnist = load_mnist(places.mnist)
     prepare()

@@ -17,6 +17,7 @@ from src.base import InputError
 from src.studies.blur.inequality import (
     AVERAGING,
     Constants,
+    attained,
     circular_constants,
     commuting_constant,
     envelope,
@@ -155,6 +156,19 @@ class TestT1:
         norm = np.linalg.norm(columns, 2)
         assert 1.05 * 4 / 27 < norm <= zero_padded_constants(weights, kernel, (1, 16)).bound
 
+    @LAYERS
+    @given(layers(), any_kernels())
+    def test_what_is_attained_is_the_norm_of_the_linear_part(
+        self, layer: tuple[np.ndarray, ...], kernel: np.ndarray
+    ) -> None:
+        images, weights, _ = layer
+        shape = images.shape[1:]
+        basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+        columns = correlated(basis - blurred(basis, kernel, False), weights, False).reshape(len(basis), -1)
+        norm = np.linalg.norm(columns, 2)
+        assert attained(weights, kernel, shape[:2]) <= norm * RELATIVE + ABSOLUTE
+        assert attained(weights, kernel, shape[:2], 300) == pytest.approx(norm, rel=0.02, abs=1e-9)
+
     def test_values_of_a_known_layer(self) -> None:
         # A difference of neighbours, blurred by a swap of neighbours: symbols 1 - exp(-i xi) twice, at most 2.
         weights, kernel = np.array([1.0, -1.0, 0.0]).reshape(1, 3, 1, 1), np.array([[1.0, 0.0, 0.0]])
@@ -198,7 +212,7 @@ class TestT2:
         difference = blurred(correlated(images, weights, False), kernel, False) - correlated(
             blurred(images, kernel, False), weights, False
         )
-        border = 1 + 2  # the radii of both kernels
+        border = max(1, 2)  # the larger of the radii
         assert np.abs(difference[:, border:-border, border:-border]).max() < 1e-12
         assert np.abs(difference).max() > 0.1
 
@@ -222,6 +236,11 @@ class TestT3:
         sharp, soft = (relu(correlated(x, identity, True)) for x in (board, blurred(board, shift, True)))
         assert np.linalg.norm(sharp - soft) == pytest.approx(AVERAGING * np.linalg.norm(sharp))
 
+    def test_a_stride_breaks_it(self) -> None:
+        board = (np.indices((6, 6)).sum(axis=0) % 2).astype(float)[np.newaxis, :, :, np.newaxis]
+        soft = blurred(board, np.array([[1.0, 0.0, 0.0]]), True)
+        assert np.linalg.norm(board[:, ::2, ::2]) == 0 and np.linalg.norm(soft[:, ::2, ::2]) == 3
+
     def test_a_kernel_that_does_not_average_breaks_it(self) -> None:
         board = np.ones((1, 4, 4, 1))
         with pytest.raises(InputError, match="kernel: expected an average, got values from 2 with sum 2"):
@@ -234,7 +253,7 @@ class TestT3:
     def test_with_zeros_around_it_holds_inside(self) -> None:
         rng = np.random.default_rng(3)
         images, weights = rng.normal(size=(2, 12, 12, 2)), rng.normal(size=(3, 3, 2, 3))
-        bias, kernel, border = np.full(3, 2.0), GaussianBlur(0.5).kernel(), 3
+        bias, kernel, border = np.full(3, 2.0), GaussianBlur(0.5).kernel(), 2
         sharp, soft = (relu(correlated(x, weights, False) + bias) for x in (images, blurred(images, kernel, False)))
         excess = soft - blurred(sharp, kernel, False)
         assert excess[:, border:-border, border:-border].max() < 1e-12

@@ -69,6 +69,11 @@ class TestStages:
         network.layers[0].set_weights([weights, np.zeros(9)])
         assert stages(network)[0].lipschitz == pytest.approx(np.linalg.norm(weights, 2), rel=1e-5)
 
+    def test_an_unknown_activation_is_named(self) -> None:
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="exponential")])
+        with pytest.raises(InputError, match="its activation 'exponential' is not known to be 1-Lipschitz"):
+            stages(network)
+
     @pytest.mark.parametrize(
         "layer",
         [keras.layers.AveragePooling2D(2), keras.layers.MaxPooling2D(3, strides=2), keras.layers.UpSampling2D(2)],
@@ -91,12 +96,18 @@ class TestMeasured:
         assert np.allclose(same[columns], alone[columns], rtol=1e-4, equal_nan=True)
 
     def test_the_first_stages_own_input_is_the_image(self, colour: keras.Sequential) -> None:
-        found = measured(stages(colour), images(4, 16, 3), BLURS).query("stage == 0")
-        assert np.allclose(found["own_error"], found["error"]) and np.allclose(found["input_norm"], found["image_norm"])
+        data = images(4, 16, 3)
+        found = measured(stages(colour), data, BLURS).query("stage == 0 and size == 2.0")
+        layer, sharp = stages(colour)[0], data.as_float()
+        # Zeros lie around a layer's own input, its mirror image around an image that a network is asked about.
+        for column, boundary in (("own_error", "constant"), ("error", "reflect")):
+            soft = BLURS[1].apply(sharp, boundary)
+            assert np.allclose(found[column], length(layer.apply(sharp) - layer.apply(soft)), rtol=1e-4)
+        assert np.allclose(found["input_norm"], found["image_norm"])
 
     def test_ends_are_those_of_the_network(self, colour: keras.Sequential) -> None:
         data = images(4, 16, 3)
-        soft = BLURS[1].apply(data.as_float(), "constant")
+        soft = BLURS[1].apply(data.as_float(), "reflect")
         logits, blurred = (np.asarray(colour(x, training=False)) for x in (data.as_float(), soft))
         last = measured(stages(colour), data, BLURS).query("stage == 6 and size == 2.0")
         assert np.allclose(last["error"], np.linalg.norm(logits - blurred, axis=1), rtol=1e-4)
@@ -106,7 +117,7 @@ class TestMeasured:
     def test_the_inequalities_hold(self, colour: keras.Sequential) -> None:
         chain, data = stages(colour), images(10, 16, 3)
         found = measured(chain, data, BLURS).merge(constants(chain, 16, BLURS), on=["stage", "blur", "size", "angle"])
-        convolutions = found[found["kind"] == "conv"]
+        convolutions = found[found["bound"].notna()]
         ratio = convolutions["own_error"] / convolutions["input_norm"]
         assert (ratio <= convolutions["bound"] * 1.0001).all()
         for tighter, looser in (("bound", "absolute"), ("absolute", "parameters")):
@@ -124,9 +135,31 @@ class TestMeasured:
         network = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 1, use_bias=False)])
         network.layers[0].set_weights([np.full((1, 1, 1, 1), 3.0)])
         found = measured(stages(network), images(3, 12, 1), BLURS)
-        assert np.allclose(found["error"], found["commuting_error"]) and np.allclose(found["error"], found["own_error"])
+        assert np.allclose(found["error"], found["commuting_error"])
         assert np.allclose(found["error"], 3 * found["image_error"])
 
-    def test_a_blur_shrinks_with_the_pooling(self, colour: keras.Sequential) -> None:
-        table = constants(stages(colour), 16, BLURS).query("kind == 'conv' and size == 2.0").set_index("stage")
-        assert table["own_size"].to_dict() == {0: 2.0, 1: 2.0, 3: 1.0, 4: 1.0}
+    def test_a_blur_shrinks_with_the_pooling_until_it_is_none(self, colour: keras.Sequential) -> None:
+        blurs = (GaussianBlur(2.0), GaussianBlur(0.4))
+        table = constants(stages(colour), 16, blurs).query("kind == 'conv'").set_index(["size", "stage"])["own_size"]
+        assert table[2.0].to_dict() == {0: 2.0, 1: 2.0, 3: 1.0, 4: 1.0}
+        assert table[0.4].dropna().to_dict() == {0: 0.4, 1: 0.4}
+        found = measured(stages(colour), images(2, 16, 3), blurs).query("size == 0.4").set_index("stage")
+        assert found.loc[[0, 1], "own_error"].notna().all() and found.loc[[3, 4], "own_error"].isna().all()
+        assert found["error"].notna().all()
+
+    def test_a_layer_that_gives_nothing_is_no_error(self) -> None:
+        network = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(1, 3, padding="same")])
+        network.layers[0].set_weights([np.zeros((3, 3, 1, 1)), np.zeros(1)])
+        found = measured(stages(network), images(2, 12, 1), BLURS)
+        assert (found[["norm", "error", "own_error"]] == 0).all(axis=None)
+        assert found.loc[found["size"] == 0.5, "relu_excess"].eq(0).all()
+
+    def test_what_a_stride_breaks_is_left_out(self) -> None:
+        network = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(2, 3, strides=2, activation="relu")])
+        found = measured(stages(network), images(2, 12, 1), BLURS)
+        assert found["relu_excess"].isna().all() and found["own_error"].notna().all()
+
+    def test_what_is_attained_is_below_the_bound_and_above_what_is_measured(self, colour: keras.Sequential) -> None:
+        table = constants(stages(colour), 16, BLURS).dropna(subset="bound")
+        assert (table["attained"] <= table["bound"] * 1.0001).all() and (table["attained"] > 0.3 * table["bound"]).all()
+        assert (table["symbol"] < 1.001).all()
