@@ -19,7 +19,7 @@ BOUNDARY: Boundary = "reflect"
 LAYER_BOUNDARY: Boundary = "constant"
 """Of a layer's own input, which the inequality is about: zeros, as the networks' convolutions pad with."""
 
-SMALLEST = 0.25
+SMALLEST = 0.4
 """Standard deviation, in a layer's own pixels, below which a sampled Gaussian is no blur."""
 
 SLIGHT = GaussianBlur(1.0)
@@ -70,6 +70,12 @@ def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
     found += [BoxBlur(width) for width in (3, 5, 7)]
     found += [MotionBlur(length, angle) for length in (5, 9) for angle in (0.0, 45.0)]
     return tuple(dict.fromkeys(found))
+
+
+def shown_blurs(dataset: Dataset, side: int) -> dict[str, Blur]:
+    """Those that the figure of blurred images shows, with their titles; Gaussian ones are equal for the picture."""
+    gaussian = {f"σ = {blur.sigma:g}": blur for blur in same_picture(dataset, side)[1::2]}
+    return {**gaussian, "box, 5": BoxBlur(5), "motion, 9, 45°": MotionBlur(9, 45.0)}
 
 
 @dataclass(frozen=True)

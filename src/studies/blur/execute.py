@@ -7,12 +7,13 @@ import gc
 import keras
 import numpy as np
 
+from src.arrays import save_arrays
 from src.base import LabeledImages
 from src.evaluation import Evaluator, evaluate
 from src.places import Places
 from src.progress import stage
 from src.studies.blur.conditions import BlurCondition
-from src.studies.blur.config import BOUNDARY
+from src.studies.blur.config import BOUNDARY, shown_blurs
 from src.studies.blur.kernels import Blur
 from src.studies.blur.measurement import BLOCK, constants, measured
 from src.studies.blur.networks import Datasets, images_to_classify, in_float32, network_of
@@ -64,12 +65,20 @@ def execute(job: Job, places: Places, datasets: Datasets, esrgan: str | None) ->
         # Listed before its first record, so that the records' weights are known.
         save_trial(table, job.trial, folder.facts())
         data = images_to_classify(job, places, datasets, job.profile.test_images, esrgan)
+        _keep_example(job, places, data)
         _classify(job, places, network, data)
         _measure(job, places, data)
     save_trial(table, job.trial, folder.facts())
     # The network and its graphs, before the next one's.
     keras.backend.clear_session()
     gc.collect()
+
+
+def _keep_example(job: Job, places: Places, data: LabeledImages) -> None:
+    if not job.example(places).exists():
+        sharp = data.take(slice(0, 1)).as_float()
+        shown = {name: blur.apply(sharp, BOUNDARY)[0] for name, blur in shown_blurs(job.dataset, job.side).items()}
+        save_arrays(job.example(places), {"sharp": sharp[0], **shown})
 
 
 def _classify(job: Job, places: Places, network: keras.Model, data: LabeledImages) -> None:

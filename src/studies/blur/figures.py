@@ -11,13 +11,41 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from src.arrays import load_arrays
 from src.plotting import GREY, SERIES, SKY, WIDTH, YELLOW, save, styled
 from src.studies.blur.config import BLURRED, CIFAR10, CONTROLS, HEAVY, MNIST, NOISE, PLAIN, SLIGHT, TRAININGS
 
 STYLES = (*SERIES, (SKY, "v"), (YELLOW, "P"))
 """Six networks or trainings: colour and marker."""
 
-NOTHING = "Nothing measured yet."
+REMEDY = "Delete it and run again: it is made anew."
+
+
+@styled
+def images(folder: Path) -> Figure:
+    """A test image of each kind, sharp and under some of the blurs, pixel by pixel.
+
+    Args:
+        folder: results/blur/<profile>, with its examples.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    found = [(path.stem, load_arrays(path, REMEDY)) for path in sorted((folder / "examples").glob("*.npz"))]
+    columns = max((len(shown) for _, shown in found), default=1)
+    figure = Figure(figsize=(WIDTH, 0.3 + 1.35 * max(1, len(found))), layout="constrained")
+    panels = figure.subplots(max(1, len(found)), columns, squeeze=False)
+    for row, (name, shown) in zip(panels, found, strict=False):
+        for axes, (title, image) in zip(row, shown.items(), strict=False):
+            # One channel is gray.
+            pixels = np.clip(image[..., 0] if image.shape[-1] == 1 else image, 0, 1)
+            axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(title)
+        dataset, method, side = name.split("-")
+        row[0].set_ylabel(f"{dataset}\n{side}x{side}" + ("" if method == "original" else f", {method}"))
+    for axes in panels.ravel():
+        axes.set(xticks=[], yticks=[])
+    return figure
 
 
 @styled
@@ -160,11 +188,11 @@ def smoothing(folder: Path) -> Figure:
         networks = list(rows.groupby("variant", sort=False))
         for place, (variant, own) in enumerate(networks):
             own = _spread(own.sort_values("size"), place, len(networks))
-            noise = "" if own["trained_with_noise"].iloc[0] == "yes" else " (trained without noise)"
+            noise = "" if own["trained_with_noise"].iloc[0] == "yes" else ", no noise"
             style = STYLES[place % len(STYLES)]
             _line(axes, own, "size", "rs_minus_cnn", "rs_minus_cnn_low", "rs_minus_cnn_high", style, variant + noise)
         axes.axhline(0, color=GREY, linewidth=0.8)
-        axes.set_title(f"{dataset}, noise σ = {NOISE[dataset]:g}", loc="left")
+        axes.set_title(f"{dataset}, smoothed with σ = {NOISE[dataset]:g}", loc="left")
         axes.set_xlabel("standard deviation of the blur, pixels")
         axes.grid(True)
         if networks:
@@ -174,6 +202,7 @@ def smoothing(folder: Path) -> Figure:
 
 
 FIGURES: dict[str, Callable[[Path], Figure]] = {
+    "images.png": images,
     "accuracy.png": accuracy,
     "training.png": training,
     "layers.png": layers,

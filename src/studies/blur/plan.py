@@ -172,6 +172,11 @@ class Job:
     def _file(self, places: Places, kind: str, columns: dict[str, str], key: tuple[str, ...]) -> Records:
         return Records(places.profile(self.profile) / kind / f"{self.trial.key}.csv.gz", columns, key)
 
+    def example(self, places: Places) -> Path:
+        """A test image sharp and blurred, for a figure; of all networks with the same images."""
+        method = self.trial.training.get("resized_by", "original")
+        return places.profile(self.profile) / "examples" / f"{self.dataset}-{method}-{self.side}.npz"
+
     def made(self, places: Places) -> list[Path]:
         """The files that hold what the network said; some may not exist."""
         found = (self.records(places), self.layers(places), self.constants(places))
@@ -212,7 +217,8 @@ class Job:
         """
         files = (self.records(places), self.layers(places), self.constants(places))
         finished = all(records.path.exists() and not records.partial.exists() for records in files)
-        return finished and not self.missing(places) and not len(self.missing_layers(places))
+        there = finished and self.example(places).exists()
+        return there and not self.missing(places) and not len(self.missing_layers(places))
 
     def is_done(self, places: Places, listed: Collection[str]) -> bool:
         """Whether nothing is missing; `listed` are the keys in the profile's table of trials.

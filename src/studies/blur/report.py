@@ -42,6 +42,7 @@ SECTIONS = (
     (
         "Accuracy under blur",
         "The first study's networks on MNIST, and a small network on CIFAR-10. Outside an image lies its mirror image.",
+        ("images.png", "A test image of each kind, sharp and blurred; sizes in pixels of that image."),
         ("accuracy.png", "Accuracy of the MNIST networks against Gaussian blur."),
         ("accuracy.csv", "One row a network and blur"),
     ),
