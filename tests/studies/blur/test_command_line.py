@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from src import reproduce
+from src.places import Places
 from src.studies.blur.config import PROFILES, TRAININGS, Profile
 from src.studies.blur.plan import cifar10_trial
+from src.studies.resolution.config import RELEASED, SMOKE, VARIANTS
+from src.studies.resolution.plan import resolution_trial
 
 
 def run(tmp_path: Path, *options: str) -> int:
@@ -54,3 +57,34 @@ def test_keys_tell_networks_apart() -> None:
     }
     assert len(keys) == len(PROFILES) * len(TRAININGS) * 4
     assert all("," not in key and " " not in key for key in keys)
+
+
+class TestNetworksOfTheFirstStudy:
+    @pytest.fixture
+    def looked_at(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The keys of the networks that the study would look at."""
+        keys: list[str] = []
+        monkeypatch.setattr(reproduce.blur_run, "fetch_data", lambda jobs, places: keys.append("fetched"))
+        monkeypatch.setattr(
+            reproduce.blur_run, "run", lambda jobs, *_, **__: keys.extend(job.trial.key for job in jobs[:1])
+        )
+        return keys
+
+    def test_one_that_is_missing_is_trained_and_nothing_else_done(self, tmp_path: Path, looked_at: list[str]) -> None:
+        assert run(tmp_path, "--profile", "smoke", "--variants", "Downscaled") == 0
+        first, key = looked_at
+        assert first == "fetched", "data that can't be had are known before any training"
+        assert (tmp_path / "models" / "resolution" / key / "complete.json").exists()
+        assert not (tmp_path / "results").exists()
+        before = (tmp_path / "models" / "resolution" / key / "weights.npz").stat().st_mtime_ns
+        assert run(tmp_path, "--profile", "smoke", "--variants", "Downscaled") == 0
+        assert (tmp_path / "models" / "resolution" / key / "weights.npz").stat().st_mtime_ns == before
+
+    def test_one_in_another_precision_will_do(self, tmp_path: Path, looked_at: list[str]) -> None:
+        (variant,) = (one for one in VARIANTS if one.name == "Downscaled")
+        trial = resolution_trial(SMOKE, RELEASED, variant, 0, "bfloat16", None)
+        folder = Places(tmp_path, tmp_path / "models", tmp_path).trial(trial)
+        folder.begin(trial)
+        folder.complete([], {})
+        assert run(tmp_path, "--profile", "smoke", "--variants", "Downscaled") == 0
+        assert looked_at == ["fetched", trial.key]
