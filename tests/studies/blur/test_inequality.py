@@ -27,7 +27,7 @@ from src.studies.blur.inequality import (
 from src.studies.blur.kernels import BoxBlur, GaussianBlur, MotionBlur
 
 LAYERS = settings(max_examples=150, derandomize=True, deadline=None)
-"""Random layers of each property; there are five properties."""
+"""Random layers of each property; there are six properties."""
 
 RELATIVE, ABSOLUTE = 1 + 1e-9, 1e-12
 """What rounding may add to a left side."""
