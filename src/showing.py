@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ from src.plotting import DPI
 
 ROOT = Path(__file__).resolve().parents[1]
 
+AProfile = TypeVar("AProfile", bound=Profile)
+"""That of one study."""
+
 DISPLAYED = 860
 """Pixels: how wide a page shows a figure, which has more."""
 
@@ -35,8 +39,25 @@ def places() -> Places:
     return Places(*(ROOT / os.environ.get(f"REPRODUCE_{name.upper()}", name) for name in ("data", "models", "results")))
 
 
+def profile_of(profiles: Sequence[AProfile]) -> AProfile:
+    """One profile of a study: `paper`, or that of the environment's REPRODUCE_PROFILE.
+
+    Args:
+        profiles: all of the study.
+
+    Raises:
+        InputError: there is no such profile.
+    """
+    name = os.environ.get("REPRODUCE_PROFILE", "paper")
+    profile = next((profile for profile in profiles if profile.name == name), None)
+    if profile is None:
+        known = ", ".join(profile.name for profile in profiles)
+        raise InputError(f"REPRODUCE_PROFILE: there is no profile {name!r}; name one of {known}.")
+    return profile
+
+
 def results_of(profiles: Sequence[Profile]) -> Path:
-    """The results of one profile of a study: `paper`, or that of the environment's REPRODUCE_PROFILE.
+    """The results of that profile.
 
     Args:
         profiles: all of the study.
@@ -44,14 +65,10 @@ def results_of(profiles: Sequence[Profile]) -> Path:
     Raises:
         InputError: there is no such profile, or it has no results.
     """
-    name = os.environ.get("REPRODUCE_PROFILE", "paper")
-    profile = next((profile for profile in profiles if profile.name == name), None)
-    if profile is None:
-        known = ", ".join(profile.name for profile in profiles)
-        raise InputError(f"REPRODUCE_PROFILE: there is no profile {name!r}; name one of {known}.")
+    profile = profile_of(profiles)
     folder = places().profile(profile)
     if not folder.is_dir():
-        command = f"python -m src.reproduce --study {profile.study} --profile {name}"
+        command = f"python -m src.reproduce --study {profile.study} --profile {profile.name}"
         raise InputError(f"{folder} is missing. Make it: {command}.")
     return folder
 

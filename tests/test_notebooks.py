@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.colour_images import instead_of_cifar10
 from tests.workplace import Workplace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,10 +43,12 @@ def environment(workplace: Workplace) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Two resolutions, all protocols; of `corrected` the networks that are attacked thoroughly too."""
+    """Two resolutions, all protocols; of `corrected` the networks that are attacked thoroughly too. And blur."""
     workplace = Workplace(tmp_path_factory.mktemp("notebooks") / "work")
     networks = ("--variants", "Downscaled", "Normal", "--recipes", "gaussian")
     assert workplace.run("--protocol", "released", "written", "corrected", *networks) == 0
+    with instead_of_cifar10():
+        assert workplace.run("--study", "blur", "--seeds", "0") == 0
     return workplace
 
 
@@ -80,19 +84,21 @@ def texts(notebook: nbformat.NotebookNode) -> str:
 def test_there_are_notebooks_and_their_names_are_in_order() -> None:
     assert len(NOTEBOOKS) >= 4
     numbers = [int(path.stem.split("_")[0]) for path in NOTEBOOKS]
-    assert numbers == list(range(10, 10 + len(NOTEBOOKS)))
+    # Each study begins a new ten.
+    assert all(number == before + 1 or number == 10 * (before // 10 + 1) for before, number in pairwise(numbers))
+    assert numbers[0] == 10
 
 
 def test_all_run_in_order_on_smoke_results_and_change_none(smoke: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each in a kernel of its own, alternately from the repository's root and from its own folder."""
     for name, value in environment(smoke).items():
         monkeypatch.setenv(name, value)
-    before = {path: path.read_bytes() for path in smoke.profile.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in smoke.results.rglob("*") if path.is_file()}
     for place, path in enumerate(NOTEBOOKS):
         notebook = executed(path, (ROOT, path.parent)[place % 2])
         assert "profile smoke" in texts(notebook), f"{path.name} does not show the results it was told to"
         assert pictures_in(code_of(notebook)[-1]) == 1, f"the exercise of {path.name} shows no picture"
-    after = {path: path.read_bytes() for path in smoke.profile.rglob("*") if path.is_file()}
+    after = {path: path.read_bytes() for path in smoke.results.rglob("*") if path.is_file()}
     assert after == before
 
 

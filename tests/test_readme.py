@@ -85,8 +85,7 @@ class TestCommands:
         assert mentioned <= known
 
     def test_every_option_is_mentioned(self) -> None:
-        # There is one study yet.
-        own = set(reproduce.parser()._option_string_actions) - {"-h", "--help", "--study"}
+        own = set(reproduce.parser()._option_string_actions) - {"-h", "--help"}
         missing = {option for option in own if option not in README}
         assert not missing
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from src.base import InputError
 from src.datasets.resolution import Resolution
 from src.plotting import pictures
-from src.showing import digit_image, places
-from src.studies.blur.config import LAYER_BOUNDARY
+from src.showing import digit_image, places, profile_of
+from src.studies.blur.config import LAYER_BOUNDARY, PROFILES
 from src.studies.blur.kernels import GaussianBlur
 from src.trials import Trial
 from src.trials_table import load_trials
@@ -39,12 +39,12 @@ class Attempt:
 
 
 def small_network() -> Trial:
-    """A trained 14x14 network of the first study; its weights are part of the repository.
+    """A trained 14x14 network of the first study; the weights of profile `paper` are part of the repository.
 
     Raises:
         InputError: there is none here.
     """
-    table = places().results / "resolution" / "paper" / "trials.csv"
+    table = places().results / "resolution" / profile_of(PROFILES).resolution_profile / "trials.csv"
     for trial, _ in load_trials(table).values():
         if trial.training["side"] == 14 and trial.protocol == "released" and places().trial(trial).is_complete:
             return trial

@@ -38,7 +38,7 @@ def _propagation(table: pd.DataFrame) -> str:
     growth = ends["last"] / ends["first"]
     product = table.sort_values("stage").groupby(["trial", "size"])["product"].last() / ends["last"]
     return (
-        "From the image to the logits the relative error of a blur grew "
+        "From the first layer to the logits the relative error of a blur grew "
         f"{growth.min():.2g} to {growth.max():.2g} times; the product of the layers' Lipschitz constants would allow "
         f"{product.min():.2g} to {product.max():.2g} times what was measured."
     )

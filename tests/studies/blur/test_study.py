@@ -40,6 +40,7 @@ from src.studies.resolution.plan import resolution_trial
 from src.training.networks import build, load_network
 from src.trials import Trial
 from src.trials_table import save_trial
+from tests.colour_images import instead_of_cifar10
 
 PROFILE = replace(
     SMOKE, filters=(3, 4), train_images=48, epochs=1, seeds=(0, 1, 2), test_images=60, layer_images=4,
@@ -48,23 +49,9 @@ PROFILE = replace(
 GRAY = resolution_trial(RESOLUTION_SMOKE, RELEASED, DOWNSCALED, 0, "float32", None)
 
 
-def colour_images(count: int, seed: int) -> LabeledImages:
-    """A class is the place of a bright square, which a blur spreads out."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 10, count)
-    images = generator.integers(0, 60, (count, 32, 32, 3), np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        row, column = divmod(int(label), 4)
-        image[8 * row + 2 : 8 * row + 6, 8 * column + 2 : 8 * column + 6] += 150
-    return LabeledImages(images, labels, np.arange(count))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def cifar10() -> Iterator[Cifar10]:
-    made = Cifar10(colour_images(50_000, 0).take(slice(0, 50_000)), colour_images(10_000, 1))
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (networks, run):
-            patch.setattr(module, "load_cifar10", lambda path: made)
+    with instead_of_cifar10() as made:
         yield made
 
 
