@@ -47,8 +47,10 @@ def parser() -> argparse.ArgumentParser:
     how = options.add_mutually_exclusive_group()
     how.add_argument("--sequential", action="store_true", help="draw only until each radius of a grid is decided")
     how.add_argument("--predict", action="store_true", help="PREDICT's answers instead of certificates")
-    how.add_argument("--plot", nargs="+", type=Path, metavar="LOG", help="draw these logs' curves; no model needed")
-    add("--radii", nargs="+", type=float, metavar="R", help="of --sequential, ascending (default: 0 1 2 3 times sigma)")
+    how.add_argument("--plot", nargs="+", action="extend", type=Path, metavar="LOG",
+        help="draw these logs' curves; no model needed")
+    add("--radii", nargs="+", action="extend", type=float, metavar="R",
+        help="of --sequential, ascending (default: 0 1 2 3 times sigma)")
     add("--out", type=Path, help="the log, tab-separated; of --plot, the figure (default: certified_curves.png)")
     return options
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 import pandas as pd
 
-from src.claims import Claim, Comparison, Evidence, Judgement, Outcome, outcome
+from src.base import InputError
+from src.claims import Claim, Comparison, Evidence, Judgement, Outcome, Verdict, outcome
+from src.metrics import Interval
 
 TEST_COLUMNS = (
-    "claim", "protocol", "subject", "quantity", "value", "low", "high", "confidence", "outcome", "p_value", "seeds",
-    "images", "note",
+    "claim", "protocol", "subject", "quantity", "value", "low", "high", "confidence", "low_90", "high_90", "outcome",
+    "p_value", "seeds", "images", "note",
 )  # fmt: skip
 
 
@@ -49,17 +52,25 @@ def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
         return {**dict.fromkeys(("outcome", "subject", "quantity"), ""),
                 **dict.fromkeys(("value", "low", "high", "seeds", "images"), math.nan), "tests": 0}  # fmt: skip
     found, shown = outcome(tests), least_in_favour(tests)
+    low, high = ends(shown.value)
     return {
         "outcome": found if found is not None else Outcome.SHOWN,
         "subject": shown.subject,
         "quantity": shown.quantity,
         "value": shown.value.estimate,
-        "low": shown.value.low,
-        "high": shown.value.high,
+        "low": low,
+        "high": high,
         "seeds": shown.seeds,
         "images": shown.images,
         "tests": len(tests),
     }
+
+
+def ends(interval: Interval | None) -> tuple[float, float]:
+    """Of an interval; NaN where there is none, or where it ends nowhere, as a single training's does."""
+    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return math.nan, math.nan
+    return interval.low, interval.high
 
 
 def least_in_favour(tests: Sequence[Comparison]) -> Comparison:
@@ -88,28 +99,29 @@ def query_name(claim: Claim[Evidence]) -> str:
 
 def tests_table(judgements: Sequence[Judgement[Evidence]]) -> pd.DataFrame:
     """A row a test, in the order of the claims."""
-    return pd.DataFrame(
-        [
-            {
-                "claim": judgement.claim.name,
-                "protocol": test.protocol,
-                "subject": test.subject,
-                "quantity": test.quantity,
-                "value": test.value.estimate,
-                "low": test.value.low,
-                "high": test.value.high,
-                "confidence": test.confidence,
-                "outcome": test.outcome,
-                "p_value": test.p_value,
-                "seeds": test.seeds,
-                "images": test.images,
-                "note": test.note,
-            }
-            for judgement in judgements
-            for test in judgement.tests
-        ],
-        columns=list(TEST_COLUMNS),
-    )
+    rows = [_test_row(judgement.claim.name, test) for judgement in judgements for test in judgement.tests]
+    return pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+
+
+def _test_row(claim: str, test: Comparison) -> dict[str, str | float | int]:
+    (low, high), (low_90, high_90) = ends(test.value), ends(test.narrow)
+    return {
+        "claim": claim,
+        "protocol": test.protocol,
+        "subject": test.subject,
+        "quantity": test.quantity,
+        "value": test.value.estimate,
+        "low": low,
+        "high": high,
+        "confidence": test.confidence,
+        "low_90": low_90,
+        "high_90": high_90,
+        "outcome": test.outcome,
+        "p_value": test.p_value,
+        "seeds": test.seeds,
+        "images": test.images,
+        "note": test.note,
+    }
 
 
 def verdict_rows(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[str]) -> pd.DataFrame:
@@ -137,7 +149,22 @@ def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
     if not tests:
         return "not measured" if protocol in judgement.claim.decided_by else ""
     test = least_in_favour(tests)
-    ends = f"[{test.value.low:.4g}, {test.value.high:.4g}]" if math.isfinite(test.value.high) else "without an interval"
-    value = f"{test.value.estimate:.4g} {ends}"
+    low, high = ends(test.value)
+    between = "without an interval" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
+    value = f"{test.quantity} {test.value.estimate:.4g} {between}"
     others = f"; {len(tests)} tests" if len(tests) > 1 else ""
     return f"{outcome(tests) or test.outcome}: {value} ({test.subject}{others})"
+
+
+def print_verdicts(path: Path) -> None:
+    """Print how many claims of a claims.csv have each verdict: "Claims: 3 reproduced, 1 not testable."
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        verdicts = pd.read_csv(path, keep_default_na=False)["verdict"].map(Verdict).tolist()
+    except (KeyError, ValueError) as error:  # pandas' errors about empty and malformed files are ValueErrors
+        raise InputError(f"{path} is empty or damaged ({error}). Delete it and run again.") from error
+    counts = {kind: verdicts.count(kind) for kind in Verdict}
+    print("Claims: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) + ".")

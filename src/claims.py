@@ -6,6 +6,7 @@ verdict. Nobody writes a verdict down.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Comparison:
         seeds: trainings that it rests on.
         images: test images that it rests on.
         confidence: of the interval; where a verdict rests on several, of each one of those that hold together with 95%.
+        narrow: the interval at 90%, by which it was judged whether a difference counts as none; None in other tests.
         p_value: of a test that goes with it; NaN where there is none.
         note: what a reader should know of it.
     """
@@ -64,6 +66,7 @@ class Comparison:
     seeds: int
     images: int
     confidence: float = CONFIDENCE
+    narrow: Interval | None = None
     p_value: float = math.nan
     note: str = ""
 
@@ -76,7 +79,8 @@ class Claim(Generic[Evidence]):
         name: short, unique.
         source: where in the paper.
         statement: the paper's, or what follows from it.
-        wording: whether `statement` is the paper's own words, a summary of them, or inferred from its tables.
+        wording: whether `statement` is the paper's own words, a number of its tables, a summary, or inferred from the
+            tables.
         reported: the published value, with its unit, or "" for a sentence without one.
         author_notebook: the value in the output of its author's notebook, or "".
         tolerance: what counts as agreement, with the correction for several tests; why, of what can't be tested.
@@ -88,7 +92,7 @@ class Claim(Generic[Evidence]):
     name: str
     source: str
     statement: str
-    wording: Literal["quoted", "summarised", "inferred"]
+    wording: Literal["quoted", "number", "summarised", "inferred"]
     reported: str
     author_notebook: str
     tolerance: str
@@ -142,19 +146,26 @@ def outcome(tests: Iterable[Comparison]) -> Outcome | None:
 def verdict(outcomes: Mapping[str, Outcome]) -> Verdict:
     """What the outcomes under the protocols that decide say together.
 
+    Reproduced if the claim holds under all, reproduced only as released if it holds under that and fails under another,
+    else not reproduced. Where an outcome is inconclusive, it is the verdict that follows whichever way that one would
+    turn out, or inconclusive if there is none.
+
     Args:
         outcomes: by protocol; only of those with a measurement.
     """
-    found = set(outcomes.values())
-    if not found:
+    if not outcomes:
         return Verdict.NOT_MEASURED
-    if found == {Outcome.HOLDS}:
+    either = (Outcome.HOLDS, Outcome.FAILS)
+    ways = itertools.product(*(either if found == Outcome.INCONCLUSIVE else (found,) for found in outcomes.values()))
+    possible = {_settled(dict(zip(outcomes, way, strict=True))) for way in ways}
+    return possible.pop() if len(possible) == 1 else Verdict.INCONCLUSIVE
+
+
+def _settled(outcomes: Mapping[str, Outcome]) -> Verdict:
+    """The verdict where nothing is inconclusive."""
+    if Outcome.FAILS not in outcomes.values():
         return Verdict.REPRODUCED
-    if Outcome.FAILS in found:
-        # Whatever the others say: as released it was found, and somewhere else it was not.
-        held = outcomes.get("released") == Outcome.HOLDS
-        return Verdict.ONLY_AS_RELEASED if held else Verdict.NOT_REPRODUCED
-    return Verdict.INCONCLUSIVE
+    return Verdict.ONLY_AS_RELEASED if outcomes.get("released") == Outcome.HOLDS else Verdict.NOT_REPRODUCED
 
 
 def within_margin(narrow: Interval, simultaneous: Interval, margin: float) -> Outcome:

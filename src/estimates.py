@@ -73,7 +73,7 @@ def costs(
 
 
 def print_estimates(title: str, rows: Sequence[tuple[str, Estimate | None]]) -> None:
-    """Print a line for each network, and the sums.
+    """Print a line for each network, then the sums, or that nothing is left to do.
 
     Args:
         title: of the table.
@@ -93,10 +93,13 @@ def print_estimates(title: str, rows: Sequence[tuple[str, Estimate | None]]) -> 
     left = [costing for _, costing in rows if costing]
     console = Console()
     console.print(table)
+    if not left:
+        console.print(f"Nothing to do: {len(rows)} of {len(rows)} networks are done; nothing was run.", highlight=False)
+        return
     console.print(
         f"In all about {_rounded(sum(one.upscaling + one.training + one.evaluation for one in left))} on "
         f"{os.cpu_count()} CPU cores (on a GPU: not measured), "
-        f"{max((one.memory for one in left), default=0) / 1e9:.1f} GB of memory and "
+        f"{max(one.memory for one in left) / 1e9:.1f} GB of memory and "
         f"{sum(one.disk for one in left) / 1e9:.2f} GB of disk at most; nothing was run.",
         highlight=False,
     )

@@ -47,7 +47,9 @@ class Report:
 
     Attributes:
         title: one line.
-        lead: the finding in a few sentences.
+        lead: what it is a report of, in a sentence.
+        caution: what a reader must know before believing a verdict; "" for nothing.
+        findings: a sentence or two each, with numbers.
         verdicts: a row for each claim, with at least VERDICT_COLUMNS; `verdict` holds values of Verdict.
         sections: after the verdicts.
         facts: the configuration and hashes that the numbers come from, last.
@@ -55,6 +57,8 @@ class Report:
 
     title: str
     lead: str
+    caution: str
+    findings: tuple[str, ...]
     verdicts: pd.DataFrame
     sections: tuple[Section, ...]
     facts: Mapping[str, str]
@@ -109,6 +113,10 @@ def render(report: Report) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{html_text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
             f"<header>\n<h1>{html_text(report.title)}</h1>\n{_paragraphs(report.lead)}",
+            f'<p class="caution">{html_text(report.caution)}</p>' if report.caution else "",
+            '<ul class="findings">',
+            *(f"<li>{html_text(sentence)}</li>" for sentence in report.findings),
+            "</ul>",
             f'<p class="tally">{_tally(report.verdicts)}</p>\n</header>',
             '<nav aria-label="Contents">\n<ul>',
             *links,

@@ -41,6 +41,9 @@ svg {{ width: 0.95em; height: 0.95em; margin-right: 0.4em; vertical-align: -0.1e
 a {{ color: #00518a; text-underline-offset: 0.15em; }}
 :focus-visible {{ outline: 3px solid {BLUE}; outline-offset: 2px; }}
 header > p:first-of-type {{ font-size: 1.15rem; }}
+.caution {{ padding: 0.5rem 0.9rem; border-left: 0.3rem solid {ORANGE}; background: #fff6e0; font-weight: 600; }}
+.findings {{ max-width: 62ch; margin: 0 0 0.9rem; padding-left: 1.2rem; }}
+.findings li {{ margin: 0 0 0.5rem; }}
 .tally {{ max-width: none; font-weight: 600; }}
 .tally > span {{ display: inline-block; }}
 nav ul {{ display: flex; flex-wrap: wrap; gap: 0.4rem 1.4rem; margin: 1.25rem 0 0; padding: 0; list-style: none; }}

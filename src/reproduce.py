@@ -34,6 +34,7 @@ from src.studies.resolution.config import (
     Protocol,
     Variant,
 )
+from src.studies.resolution.corrected import config as corrected_config
 from src.studies.resolution.corrected import estimates as corrected_estimates
 from src.studies.resolution.corrected import run as corrected_run
 from src.studies.resolution.corrected.config import CORRECTED, RECIPES, SIGMAS
@@ -41,6 +42,7 @@ from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.estimates import print_plan
 from src.studies.resolution.plan import Job, jobs
 from src.studies.resolution.run import run, train
+from src.trials import Trial
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,14 +54,15 @@ def parser() -> Parser:
     add("--study", choices=[STUDY, blur.STUDY], default=STUDY, help="which paper (default: %(default)s)")
     add("--profile", choices=[profile.name for profile in PROFILES],
         help="how much: seconds, under 20 minutes, or the whole paper (default: paper with a GPU, else quick)")
-    add("--protocol", nargs="+", choices=[*(protocol.name for protocol in PROTOCOLS), CORRECTED],
+    add("--protocol", nargs="+", action="extend", choices=[*(protocol.name for protocol in PROTOCOLS), CORRECTED],
         help="whose reading of the experiment (default: all that the profile has)")
-    add("--variants", nargs="+", metavar="NAME", type=_variant,
+    add("--variants", nargs="+", action="extend", metavar="NAME", type=_variant,
         help=f"which networks: {', '.join(repr(variant.name) for variant in VARIANTS)} (default: the profile's)")
-    add("--recipes", nargs="+", choices=RECIPES, help="of protocol corrected: trained how (default: the profile's)")
-    add("--sigmas", nargs="+", type=float, choices=SIGMAS, metavar="SIGMA",
+    add("--recipes", nargs="+", action="extend", choices=RECIPES,
+        help="of protocol corrected: trained how (default: the profile's)")
+    add("--sigmas", nargs="+", action="extend", type=float, choices=SIGMAS, metavar="SIGMA",
         help=f"of protocol corrected: {', '.join(f'{sigma:g}' for sigma in SIGMAS)} (default: the profile's)")
-    add("--seeds", nargs="+", type=whole_number("seed", 0, 2**31 - 1), metavar="N",
+    add("--seeds", nargs="+", action="extend", type=whole_number("seed", 0, 2**31 - 1), metavar="N",
         help="each gives a trial of its own (default: 0; of study blur the profile's)")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of activations (default: %(default)s)")
     add("--esrgan", metavar="HANDLE", help="a tfhub.dev URL or SavedModel folder (default: the bundled network)")
@@ -84,7 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 2 for a message about input, files or training; 130 when interrupted.
     """
-    return exit_status(lambda: _main(parser().parse_args(arguments)))
+    return exit_status(lambda: _main(_parsed(arguments)))
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; of those that take several values, each value once, in the order given."""
+    options = parser().parse_args(arguments)
+    for name, value in list(vars(options).items()):
+        if isinstance(value, list):
+            setattr(options, name, list(dict.fromkeys(value)))
+    return options
 
 
 def _main(options: argparse.Namespace) -> None:
@@ -97,12 +109,8 @@ def _main(options: argparse.Namespace) -> None:
 
 def _resolution(options: argparse.Namespace, places: Places) -> None:
     profile = _profile(options.profile, PROFILES)
-    seeds = tuple(dict.fromkeys(options.seeds or [0]))
-    chosen = options.protocol
-    if options.recipes or options.sigmas:
-        chosen = chosen or [CORRECTED]
-        if CORRECTED not in chosen:
-            raise InputError("--recipes and --sigmas belong to protocol corrected. Add it to --protocol.")
+    seeds = tuple(options.seeds or [0])
+    chosen = _protocols(options, profile)
     wanted = _wanted(profile, chosen, options.variants)
     planned = jobs(profile, wanted, seeds, options.precision, options.esrgan)
     corrected = (
@@ -112,11 +120,13 @@ def _resolution(options: argparse.Namespace, places: Places) -> None:
         if chosen is None or CORRECTED in chosen
         else []
     )
-    if not planned and not corrected:
+    if chosen and CORRECTED in chosen and not corrected:
+        given = " or ".join(_given(options, "variants", "recipes", "sigmas"))
         raise InputError(
-            f"profile {profile.name} trains no such network under protocol corrected. Leave out --variants, --recipes "
-            "or --sigmas; --list shows what there is."
+            f"profile {profile.name} trains no such network under protocol {CORRECTED}. Leave out {given}; --list "
+            "shows what there is."
         )
+    _check_esrgan(options.esrgan, [*(job.trial for job in planned), *(job.trial for job in corrected)])
     if options.list:
         if planned:
             print_plan(planned, places)
@@ -132,14 +142,14 @@ def _resolution(options: argparse.Namespace, places: Places) -> None:
 
 def _blur(options: argparse.Namespace, places: Places) -> None:
     """The blur study; what it needs of the first study's networks is trained first."""
-    for name in ("protocol", "recipes", "sigmas"):
-        if getattr(options, name):
-            raise InputError(f"--{name} belongs to --study resolution. Leave it out.")
+    if foreign := _given(options, "protocol", "recipes", "sigmas"):
+        raise InputError(f"{foreign[0]} belongs to --study resolution. Leave it out.")
     profile = _profile(options.profile, blur.PROFILES)
-    seeds = tuple(dict.fromkeys(options.seeds or profile.seeds))
+    seeds = tuple(options.seeds or profile.seeds)
     variants = tuple(options.variants or (one for one in VARIANTS if one.name in profile.variants))
     (trained_in,) = (one for one in PROFILES if one.name == profile.resolution_profile)
     networks = [_trained(trained_in, variant, places, options) for variant in variants]
+    _check_esrgan(options.esrgan, [job.trial for job in networks])
     untrained = [job for job in networks if not places.trial(job.trial).is_complete]
     planned = blur_plan.jobs(profile, [job.trial for job in networks], seeds, options.precision)
     if options.list:
@@ -179,12 +189,45 @@ def _profile(name: str | None, profiles: Sequence[AnyProfile]) -> AnyProfile:
     return chosen
 
 
+def _given(options: argparse.Namespace, *names: str) -> list[str]:
+    """Those of the options that were given, as they are written on the command line."""
+    return [f"--{name}" for name in names if getattr(options, name)]
+
+
+def _protocols(options: argparse.Namespace, profile: Profile) -> list[str] | None:
+    """The protocols that the options ask for, which the profile has; None for all of them."""
+    own = " and ".join(_given(options, "recipes", "sigmas"))
+    asked: list[str] = options.protocol or ([CORRECTED] if own else [])
+    if own and CORRECTED not in asked:
+        raise InputError(f"{own}: for protocol {CORRECTED} alone. Add it to --protocol.")
+    there = [protocol.name for protocol, _ in profile.variants]
+    there += [CORRECTED for one in corrected_config.PROFILES if one.profile.name == profile.name and one.work]
+    missing = ", ".join(name for name in asked if name not in there)
+    if missing:
+        way_out = "Name one of these" if options.protocol else f"Leave out {own}"
+        raise InputError(
+            f"protocol {missing}: profile {profile.name} has protocols {', '.join(there)}. {way_out}, or take another "
+            "profile."
+        )
+    return asked or None
+
+
+def _check_esrgan(handle: str | None, trials: Sequence[Trial]) -> None:
+    """Raise InputError if an upscaler is given and no network is trained on its images."""
+    if handle is not None and not any(trial.training.get("resized_by") == "esrgan" for trial in trials):
+        names = " or ".join(repr(variant.name) for variant in VARIANTS if variant.upscaler == "esrgan")
+        raise InputError(
+            f"--esrgan {handle}: no network of this run has ESRGAN's images. Leave it out, or name {names} with "
+            "--variants."
+        )
+
+
 def _wanted(
     profile: Profile, protocols: Sequence[str] | None, variants: Sequence[Variant] | None
 ) -> tuple[tuple[Protocol, tuple[Variant, ...]], ...]:
     """What the options leave of the profile's networks; naming networks also adds what the profile leaves out."""
     return tuple(
-        (protocol, tuple(dict.fromkeys(variants)) if variants else own)
+        (protocol, tuple(variants) if variants else own)
         for protocol, own in profile.variants
         if protocols is None or protocol.name in protocols
     )

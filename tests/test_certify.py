@@ -20,6 +20,7 @@ from scipy import stats
 
 from src import certify
 from src.certification_log import CertificationLog, read_log
+from src.certify_options import parser
 from src.files import only_writer, sha256
 from src.smoothing.certification import certified_radius, round_down
 from tests.linear_models import labelled_images, true_radii, write_files
@@ -243,6 +244,13 @@ def test_plot_draws_logs_and_overwrites_nothing(
     assert certify.main(["--plot", str(fixed), "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert out.read_bytes() == drawn
+
+
+def test_an_option_of_several_values_given_twice_has_the_values_of_both() -> None:
+    grid = parser().parse_args(["--sequential", "--radii", "0", "--radii", "0.5", "1"])
+    assert grid.radii == [0, 0.5, 1]
+    plot = parser().parse_args(["--plot", "one.tsv", "--plot", "two.tsv"])
+    assert plot.plot == [Path("one.tsv"), Path("two.tsv")]
 
 
 def test_a_log_made_before_bounds_were_stated_goes_on(files: Path, fixed: Path, tmp_path: Path) -> None:

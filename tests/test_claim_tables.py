@@ -6,13 +6,16 @@ import io
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from src import claim_tables
-from src.claim_tables import claims_table, least_in_favour, query_name
+from src.base import InputError
+from src.claim_tables import claims_table, least_in_favour, print_verdicts, query_name
 from src.claims import Claim, Comparison, Judgement, Outcome, Verdict, judge
 from src.metrics import Interval
 
@@ -139,6 +142,19 @@ class TestTests:
             assert (one["value"], one["low"], one["high"]) == (0.5 + number, 0.25 + number, 0.75 + number)
             assert (one["seeds"], one["images"], one["p_value"]) == (1 + number, 100 + number, 0.125 * number)
             assert one["confidence"] == 0.9 + 0.01 * number
+        assert table[["low_90", "high_90"]].isna().all(axis=None)
+
+    def test_shows_the_interval_that_equivalence_was_judged_by(self) -> None:
+        judged = replace(comparison(HOLDS), narrow=Interval(0.5, 0.375, 0.625))
+        (one,) = claim_tables.tests_table([Judgement(claim(), (judged,))]).to_dict("records")
+        assert (one["low"], one["low_90"], one["high_90"], one["high"]) == (0.25, 0.375, 0.625, 0.75)
+
+    def test_an_interval_that_ends_nowhere_is_none(self) -> None:
+        endless = Interval(0.5, -math.inf, math.inf)
+        test = replace(comparison(INCONCLUSIVE), value=endless, narrow=endless)
+        (one,) = claim_tables.tests_table([Judgement(claim(), (test,))]).to_dict("records")
+        assert all(math.isnan(one[name]) for name in ("low", "high", "low_90", "high_90")) and one["value"] == 0.5
+        assert row(test)[["released_low", "released_high"]].isna().all()
 
     def test_without_a_word_of_it_the_confidence_is_95_percent(self) -> None:
         bare = Comparison("released", "", "", Interval(0.0, 0.0, 0.0), HOLDS, seeds=1, images=1)
@@ -148,3 +164,22 @@ class TestTests:
     def test_columns_stand_also_where_no_test_does(self) -> None:
         some_rows = claim_tables.tests_table([Judgement(claim(), (comparison(HOLDS),))])
         assert list(claim_tables.tests_table([Judgement(claim(), ())]).columns) == list(some_rows.columns)
+
+
+class TestVerdicts:
+    def test_are_counted_in_their_order(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "claims.csv"
+        times = {kind: place for place, kind in enumerate(Verdict)}  # the first of them does not occur
+        backwards = [kind for kind in reversed(Verdict) for _ in range(times[kind])]
+        pd.DataFrame({"claim": range(len(backwards)), "verdict": backwards}).to_csv(path, index=False)
+        print_verdicts(path)
+        expected = ", ".join(f"{count} {kind}" for kind, count in times.items() if count)
+        assert expected.startswith("1 not reproduced, 2 reproduced only as released, ")
+        assert capsys.readouterr().out == f"Claims: {expected}.\n"
+
+    @pytest.mark.parametrize("content", ["", "claim\na\n", "claim,verdict\na,\n", "claim,verdict\na,imagined\n"])
+    def test_of_a_damaged_table_are_not(self, tmp_path: Path, content: str) -> None:
+        path = tmp_path / "claims.csv"
+        path.write_text(content)
+        with pytest.raises(InputError, match=r"claims\.csv is empty or damaged .* Delete it and run again\."):
+            print_verdicts(path)

@@ -63,7 +63,7 @@ class TestCommands:
 
     def test_examples_are_accepted_by_the_command_line(self) -> None:
         examples = [line for line in commands(README) if line.startswith("python -m src.reproduce")]
-        assert len(examples) == 5
+        assert len(examples) == 8
         for line in examples:
             options = reproduce.parser().parse_args(shlex.split(line)[3:])
             assert options.profile in {profile.name for profile in PROFILES} or options.study == "blur"

@@ -91,9 +91,13 @@ def verdicts(*words: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["claim", "verdict", "reported", "released"])
 
 
-def report(*parts: Table | Picture, words: tuple[str, ...] = ("reproduced",)) -> Report:
+FINDINGS = ("Smoothing changed <nothing>.", "Another sentence.")
+
+
+def report(*parts: Table | Picture, words: tuple[str, ...] = ("reproduced",), caution: str = "") -> Report:
     section = Section("Clean images", "First paragraph.\n\nSecond\nparagraph.", parts)
-    return Report("A title", "The finding.", verdicts(*words), (section,), {"seed": "0", "weights": "ab" * 32})
+    facts = {"seed": "0", "weights": "ab" * 32}
+    return Report("A title", "A reproduction.", caution, FINDINGS, verdicts(*words), (section,), facts)
 
 
 def picture(path: Path, width: int = 60, height: int = 40, noise: bool = False) -> Picture:
@@ -120,6 +124,14 @@ def headers(table: Element) -> list[str]:
 
 
 class TestStructure:
+    def test_findings_are_a_list_and_the_caution_comes_before_them(self) -> None:
+        page = parse(render(report(caution="Shortened & small.")))
+        (header,) = page.all("header")
+        assert [item.text for item in header.all("li")] == list(FINDINGS)
+        said = [paragraph.text for paragraph in header.all("p")]
+        assert said[:2] == ["A reproduction.", "Shortened & small."]
+        assert 'class="caution"' not in render(report())
+
     def test_every_part_is_there_verdicts_first_and_facts_last(self, tmp_path: Path) -> None:
         drawn = [picture(tmp_path / "one.png"), picture(tmp_path / "two.png", 31, 17)]
         rows = pd.DataFrame({"network": ["Normal", "Control"], "accuracy": [0.98, 0.975]})
@@ -264,7 +276,8 @@ def test_text_stays_text(tmp_path_factory: pytest.TempPathFactory, title: str, c
     drawn = replace(picture(tmp_path_factory.getbasetemp() / "drawn.png"), caption=note)
     rows = pd.DataFrame([[cell, 1], [f"x{cell}", 2]], columns=[name, "other"])
     claims = verdicts("reproduced").assign(claim=cell, **{f"more{note}": name})
-    page = parse(render(Report(title, "", claims, (Section(title, "", (Table(note, rows), drawn)),), {name: cell})))
+    sections = (Section(title, "", (Table(note, rows), drawn)),)
+    page = parse(render(Report(title, "", note, (cell,), claims, sections, {name: cell})))
     title, cell, name, note = map(as_read, (title, cell, name, note))
 
     assert page.all("h1")[0].text == page.all("title")[0].text == page.all("h2")[1].text == title

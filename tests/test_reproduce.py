@@ -17,8 +17,9 @@ import pytest
 
 from src import reproduce
 from src.command_line import INTERRUPTED
+from src.studies.blur import config as blur
 from src.studies.resolution import execute
-from src.studies.resolution.config import PROTOCOLS, SMOKE, VARIANTS
+from src.studies.resolution.config import PROTOCOLS, SMOKE, STUDY, VARIANTS
 from src.studies.resolution.figures import FIGURES
 from src.studies.resolution.tables import TABLES
 from tests.workplace import Workplace, command
@@ -33,6 +34,9 @@ def workplace(tmp_path: Path) -> Workplace:
 
 SMALL = ("--variants", "Downscaled", "Normal", "--protocol", "released")
 SIX = ("--protocol", "released", "written")
+
+NAMES = (*(f"{protocol.name} " for protocol in PROTOCOLS), *(f"{variant.name} " for variant in VARIANTS))
+"""How a network's line in a plan begins."""
 
 
 @pytest.fixture(scope="module")
@@ -199,8 +203,44 @@ class TestRuns:
         printed = capsys.readouterr().out
         for variant in VARIANTS:
             assert f"released {variant.name}" in printed
+        assert "Profile smoke: plan" in printed
         assert "In all about" in printed and "GB of memory" in printed
         assert not workplace.results.exists() and not workplace.models.exists()
+
+    def test_the_plan_of_what_is_done_says_so(self, finished: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+        assert finished.run(*SMALL, "--list") == 0
+        printed = capsys.readouterr().out
+        assert "Nothing to do: 2 of 2 networks are done; nothing was run." in printed
+        assert "In all" not in printed
+        assert finished.run(*SMALL, "--seeds", "0", "1", "--list") == 0
+        printed = capsys.readouterr().out
+        assert "In all about" in printed and "Nothing to do" not in printed
+
+    @pytest.mark.parametrize(
+        ("several", "once", "networks"),
+        [
+            ("--protocol released --protocol written", "--protocol released written", 8),
+            ("--protocol released released", "--protocol released", 6),
+            ("--protocol corrected corrected", "--protocol corrected", 11),
+            (
+                "--protocol released --variants Normal --variants normal Downscaled --variants Normal",
+                "--protocol released --variants Normal Downscaled",
+                2,
+            ),
+            ("--protocol released --seeds 0 --seeds 1 0 --seeds 00", "--protocol released --seeds 0 1", 12),
+            ("--recipes macer --recipes gaussian macer", "--recipes macer gaussian", 8),
+            ("--sigmas 0.25 --sigmas 0.125 0.250", "--sigmas 0.25 0.125", 11),
+        ],
+    )
+    def test_what_is_named_in_several_options_counts_and_what_is_named_twice_counts_once(
+        self, workplace: Workplace, several: str, once: str, networks: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        printed = []
+        for options in (several, once):
+            assert workplace.run(*options.split(), "--list") == 0
+            printed.append(capsys.readouterr().out)
+        assert printed[0] == printed[1]
+        assert sum(line.strip().startswith(NAMES) for line in printed[0].splitlines()) == networks
 
     def test_default_profile_is_quick_without_a_gpu_and_says_so(
         self, workplace: Workplace, capsys: pytest.CaptureFixture[str]
@@ -259,6 +299,55 @@ class TestBadInput:
     def test_options(self, workplace: Workplace, options: list[str], saying: list[str]) -> None:
         self.refused(workplace, *options, saying=tuple(saying))
         assert not workplace.models.exists()
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                "--protocol released-112",
+                "protocol released-112: profile smoke has protocols released, written, corrected. Name one of these, "
+                "or take another profile.",
+            ),
+            (
+                "--protocol released released-112",
+                "protocol released-112: profile smoke has protocols released, written, corrected. Name one of these, "
+                "or take another profile.",
+            ),
+            (
+                "--profile seeds --protocol written corrected --variants Normal --recipes macer",
+                "protocol written, corrected: profile seeds has protocols released, released-112. Name one of these, "
+                "or take another profile.",
+            ),
+            (
+                "--profile seeds --sigmas 0.25",
+                "protocol corrected: profile seeds has protocols released, released-112. Leave out --sigmas, or take "
+                "another profile.",
+            ),
+            (
+                "--protocol released --recipes macer --sigmas 0.25",
+                "--recipes and --sigmas: for protocol corrected alone. Add it to --protocol.",
+            ),
+            (
+                "--variants Normal --recipes macer",
+                "profile smoke trains no such network under protocol corrected. Leave out --variants or --recipes; "
+                "--list shows what there is.",
+            ),
+            (
+                "--protocol released corrected --sigmas 1",
+                "profile smoke trains no such network under protocol corrected. Leave out --sigmas; --list shows what "
+                "there is.",
+            ),
+            (
+                "--protocol released --variants Normal Control --esrgan some/folder",
+                "--esrgan some/folder: no network of this run has ESRGAN's images. Leave it out, or name 'UpscaledAI' "
+                "or 'UpscaledAI Small' with --variants.",
+            ),
+        ],
+    )
+    def test_what_a_profile_does_not_have(self, workplace: Workplace, options: str, message: str) -> None:
+        for more in ([], ["--list"]):
+            assert workplace.run(*options.split(), *more) == 2
+            assert self.capsys.readouterr().err == f"error: {message}\n"
 
     @pytest.mark.parametrize("damage", ["truncated", "flipped", "text"])
     def test_mnist(self, workplace: Workplace, damage: str) -> None:
@@ -369,6 +458,16 @@ class TestBadInput:
 
         with only_writer(copy.profile / ".lock", copy.profile, "wait"):
             self.refused(copy, *SMALL, saying=("another run", "--results"))
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("study", [STUDY, blur.STUDY])
+def test_git_ignores_trained_networks_and_no_tables(study: str, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    weights, table = f"models/{study}/plain-seed0/weights.npz", f"results/{study}/paper/claims.csv"
+    told = subprocess.run(["git", "check-ignore", weights, table], cwd=tmp_path, capture_output=True, text=True)
+    assert told.stdout.splitlines() == [weights]
 
 
 def test_startup_is_quiet_and_warnings_are_not(workplace: Workplace) -> None:

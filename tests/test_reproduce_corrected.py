@@ -125,6 +125,7 @@ def test_a_damaged_log_is_told(copy: Workplace, capsys: pytest.CaptureFixture[st
 def test_list_prints_the_plan_and_runs_nothing(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     assert workplace.run("--protocol", "corrected", "--list") == 0
     printed = capsys.readouterr().out
+    assert "Profile smoke, protocol corrected: plan" in printed
     assert "Downscaled macer smoke 0.25 0" in printed and "In all about" in printed
     assert not workplace.results.exists() and not workplace.models.exists()
 

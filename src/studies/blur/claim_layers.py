@@ -11,6 +11,7 @@ from scipy import stats
 from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
 from src.metrics import Interval, mean_interval
 from src.studies.blur.evidence import DATASETS, Evidence, Measured, plainly_trained, under
+from src.studies.blur.kernels import CUT_OFF
 from src.studies.blur.tables import share
 
 ROUNDING = 1e-4
@@ -26,12 +27,12 @@ def within(evidence: Evidence, constant: str) -> Iterator[Comparison]:
         merged = one.layers.merge(one.constants, on=["trial", "stage", "blur", "size", "angle"])
         merged = merged[merged["bound"].notna()]
         shares = pd.Series(share(merged["own_error"], merged["input_norm"]) / merged[constant], index=merged.index)
-        for stage, of_stage in shares.groupby(merged["stage"]):
+        for (_, name), of_stage in shares.groupby([merged["stage"], merged["name"]]):
             # A measurement that is no number is no evidence that the bound holds.
             worst = float(of_stage.max(skipna=False))
             yield Comparison(
                 protocol=one.job.dataset,
-                subject=f"{one.job.label}, stage {stage}",
+                subject=f"{one.job.label}, {name}",
                 quantity=f"largest ||L(x) - L(Kx)|| / ||x|| as a share of {constant}",
                 value=Interval(worst, worst, worst),
                 outcome=Outcome.HOLDS if worst <= 1 + ROUNDING else Outcome.FAILS,
@@ -60,7 +61,7 @@ def product_holds(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def below_one(evidence: Evidence) -> Iterator[Comparison]:
-    """The constant of every convolution under every blur: is it below 1?
+    """T1's constant, in terms of ||x||, of every convolution under every Gaussian blur: is it below 1?
 
     It holds if the bound is, and fails if some input is changed by more than its own length, in the linear part or as
     measured; in between the constant is not known.
@@ -72,13 +73,29 @@ def below_one(evidence: Evidence) -> Iterator[Comparison]:
             least = np.nanmax([row.attained, largest[row.stage, row.size]])
             yield Comparison(
                 protocol=one.job.dataset,
-                subject=f"{one.job.label}, stage {row.stage}, Gaussian blur of {row.size:g} pixels",
+                subject=f"{one.job.label}, {row.name}, Gaussian blur of {row.size:g} pixels",
                 quantity="the constant: its bound, between what is attained and the bound",
                 value=Interval(row.bound, least, row.bound),
                 outcome=Outcome.HOLDS if row.bound < 1 else Outcome.FAILS if least >= 1 else Outcome.INCONCLUSIVE,
                 seeds=1,
                 images=one.layers["image"].nunique(),
                 note="no sample: the ends are computed",
+            )
+
+
+def below_one_of_output(evidence: Evidence) -> Iterator[Comparison]:
+    """T2's constant, in terms of ||W * x||, for every convolution's input and every Gaussian blur: is it below 1?"""
+    for one in evidence:
+        for row in one.constants[one.constants["bound"].notna()].itertuples():
+            yield Comparison(
+                protocol=one.job.dataset,
+                subject=f"{one.job.label}, {row.name}, Gaussian blur of {row.size:g} pixels",
+                quantity="max |dhat| of the blur",
+                value=Interval(row.symbol, row.symbol, row.symbol),
+                outcome=Outcome.HOLDS if row.symbol < 1 + CUT_OFF else Outcome.FAILS,
+                seeds=1,
+                images=0,
+                note="no sample: computed from the kernel and the number of pixels",
             )
 
 

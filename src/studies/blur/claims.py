@@ -13,12 +13,18 @@ from src.studies.blur import claim_accuracy as accuracy
 from src.studies.blur import claim_layers as layers
 from src.studies.blur.config import CIFAR10, HEAVY
 from src.studies.blur.evidence import DATASETS, Evidence
+from src.studies.blur.kernels import CUT_OFF
 
 CLAIM_TABLES = ("claims.csv", "claim_tests.csv")
 
 SOURCE = "Abstract"
 
-OURS = "The abstract gives no formula: what is verified is this project's, which it proves."
+THEOREM = "A theorem here: a failure would mean an error in code or proof."
+
+OURS = f"The abstract gives no formula: what is verified is this project's, which it proves. {THEOREM}"
+
+BELOW_ONE = "Although the bounding constant is less than 1"
+"""Of which constant, in terms of what, the abstract does not say: both readings are judged."""
 
 FAMILY = "fails by intervals simultaneous over its tests on a data set (Bonferroni, 95%)"
 
@@ -53,12 +59,22 @@ def _about_layers() -> Iterator[Claim[Evidence]]:
     )
     yield _claim(
         "below-one",
-        "Although the bounding constant is less than 1",
-        "the constant of T1 is below 1, for every convolution and Gaussian blur; it is not where an input is changed "
-        "by more than its own length",
+        BELOW_ONE,
+        "read as the constant of T1, in terms of ||x||: it is below 1, for every convolution and Gaussian blur; it is "
+        "not where an input is changed by more than its own length, as any constant in terms of ||x|| is at least what "
+        "an input attains",
         layers.below_one,
-        note="The abstract gives no formula. Of another inequality (T2, in terms of ||W * x||) the constant is max "
-        "|dhat|, below 1 for a Gaussian that is not cut off: column symbol of layers.csv.",
+        note="The abstract gives no formula and does not say in terms of what: below-one-output is another reading.",
+    )
+    yield _claim(
+        "below-one-output",
+        BELOW_ONE,
+        "read as the constant of T2, in terms of the layer's own output without blur: in ||z(x) - z(Kx)|| <= C ||W * "
+        "x||, before the activation, C = max |dhat| (column symbol of layers.csv) is below 1, for every convolution "
+        f"and Gaussian blur, but for the {CUT_OFF:.2g} that cutting off the kernel may add",
+        layers.below_one_of_output,
+        note="Of the blur alone, whatever the layer; exact only with a circular boundary, with zeros around at pixels "
+        f"away from the border. {THEOREM}",
     )
     yield _claim(
         "propagation",

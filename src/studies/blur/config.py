@@ -13,6 +13,8 @@ Dataset = Literal["mnist", "cifar10"]
 MNIST: Dataset = "mnist"
 CIFAR10: Dataset = "cifar10"
 
+CIFAR10_TRAIN_IMAGES = 50_000
+
 BOUNDARY: Boundary = "reflect"
 """Of the images that networks are asked about: outside lies their mirror image, so that blur leaves no dark frame."""
 
@@ -32,7 +34,7 @@ SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Of Gaussian blur, in pixels of the network's images; for MNIST also in pixels of 28x28, equal for the picture."""
 
 LAYER_SIGMAS = (0.5, 1.0, 2.0, 3.0)
-"""Of the inequality and of propagation, in pixels of the network's images."""
+"""Of the Gaussian blurs that the inequality and propagation are looked at under, in pixels of the network's images."""
 
 SMOOTHED_SIGMAS = (0.0, 1.0, 2.0, 3.0)
 """Gaussian blurs on which networks are smoothed; 0 is none."""
@@ -142,6 +144,16 @@ class Profile:
     def study(self) -> str:
         return STUDY
 
+    @property
+    def caution(self) -> str:
+        """What a reader must know before believing its verdicts; "" where all of CIFAR-10 trains the networks."""
+        if self.train_images == CIFAR10_TRAIN_IMAGES:
+            return ""
+        return (
+            f"Shortened: the networks on CIFAR-10 are trained on {self.train_images:,} of {CIFAR10_TRAIN_IMAGES:,} "
+            f"images for {self.epochs} epochs. The verdicts are of these networks."
+        )
+
 
 UP_TO_28 = ("Downscaled", "Normal")
 
@@ -177,7 +189,7 @@ PAPER = Profile(
     resolution_profile="paper",
     variants=(*UP_TO_28, "UpscaledAI Small", "Control Small", "UpscaledAI", "Control"),
     filters=(16, 32, 64),
-    train_images=50_000,
+    train_images=CIFAR10_TRAIN_IMAGES,
     epochs=10,
     seeds=(0, 1, 2),
     test_images=2_000,

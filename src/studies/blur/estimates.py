@@ -45,4 +45,4 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
          None if job.is_done(places, done) else estimate(job, places))
         for job in jobs
     ]  # fmt: skip
-    print_estimates(f"Study blur, profile {jobs[0].profile.name}: still to do", rows)
+    print_estimates(f"Study blur, profile {jobs[0].profile.name}: plan", rows)

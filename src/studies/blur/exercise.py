@@ -77,7 +77,7 @@ def blur_digit(digit: int, sigma: float, which: int = 0) -> Attempt:
     lines = [f"A {digit}: the network says {said[0]} of the sharp image and {said[1]} of the blurred one."]
     for row in found[found["kind"] == "conv"].itertuples():
         lines.append(
-            f"Convolution {row.stage + 1}: ||L(x) - L(Kx)|| is {row.own_error / row.input_norm:.3f} ||x||; the bound "
+            f"{row.name}: ||L(x) - L(Kx)|| is {row.own_error / row.input_norm:.3f} ||x||; the bound "
             f"is {row.bound:.3f} ||x||. The change of its output so far: {row.error / row.norm:.0%} of its length."
         )
     last = found[found["stage"] == found["stage"].max()].iloc[0]

@@ -25,9 +25,9 @@ def finding(folder: Path) -> list[str]:
 def _inequality(layers: pd.DataFrame) -> str:
     below = int((layers["below_one"] == "yes").sum())
     return (
-        f"The inequality held in all {len(layers)} pairs of convolution and blur, where the largest measured ratio was "
-        f"{layers['tightness'].min():.1%} to {layers['tightness'].max():.0%} of the bound; the bound was below 1 in "
-        f"{below} of them (it was {layers['bound'].min():.2g} to {layers['bound'].max():.3g})."
+        f"The inequality held in all {len(layers)} pairs of convolution and Gaussian blur, where the largest measured "
+        f"ratio was {layers['tightness'].min():.1%} to {layers['tightness'].max():.0%} of the bound; the bound was "
+        f"below 1 in {below} of them (it was {layers['bound'].min():.2g} to {layers['bound'].max():.3g})."
         if (layers["tightness"] <= 1.0001).all()
         else f"The inequality failed in {int((layers['tightness'] > 1.0001).sum())} of {len(layers)} pairs."
     )
@@ -38,7 +38,7 @@ def _propagation(table: pd.DataFrame) -> str:
     growth = ends["last"] / ends["first"]
     product = table.sort_values("stage").groupby(["trial", "size"])["product"].last() / ends["last"]
     return (
-        "From the first layer to the logits the relative error of a blur grew "
+        "From the first layer to the logits the relative error of a Gaussian blur grew "
         f"{growth.min():.2g} to {growth.max():.2g} times; the product of the layers' Lipschitz constants would allow "
         f"{product.min():.2g} to {product.max():.2g} times what was measured."
     )

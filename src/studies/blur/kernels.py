@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from src.base import InputError
 
@@ -16,6 +16,13 @@ Boundary = Literal["reflect", "constant", "wrap"]
 
 TRUNCATE = 4.0
 """Standard deviations after which a Gaussian kernel is cut off."""
+
+CUT_OFF = 8 * float(stats.norm.sf(TRUNCATE))
+"""By which a cut-off Gaussian kernel may differ in L1, and so its Fourier transform anywhere, from the whole one.
+
+Beyond TRUNCATE the density is convex, so that each sample is at most its integral over the pixel: a line loses at most
+the two tails, the plane twice that, and what is lost is added to what is left. The whole one's transform is positive.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a blur of the image does at each stage of a network: how far its output moves, and how far it may."""
+"""What a Gaussian blur of the image does at each stage of a network: how far its output moves, and how far it may."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK = 20
 
 
 def measured(stages: Sequence[Stage], data: LabeledImages, blurs: Sequence[GaussianBlur]) -> pd.DataFrame:
-    """A row for each stage, blur and image.
+    """A row for each stage, Gaussian blur and image.
 
     All lengths are l2, over pixels and channels: `image_norm` ||x|| of the image, `image_error` ||x - Kx||. a is the
     stage's output for the image, a' for the image that was blurred before the network: `norm` ||a||, `error`
@@ -95,11 +95,11 @@ def length(values: np.ndarray) -> np.ndarray:
 
 
 def constants(stages: Sequence[Stage], side: int, blurs: Sequence[GaussianBlur]) -> pd.DataFrame:
-    """A row for each stage and blur: its Lipschitz constant and, of a convolution, T1's constants for its own input.
+    """A row for each stage and Gaussian blur: its Lipschitz constant and, of a convolution, T1's for its own input.
 
-    `own_size` is the blur's standard deviation in the pixels of the stage's input; `bound`, `absolute` and `parameters`
-    are those of `inequality.Constants`, `attained` is a lower bound of the linear part's (`inequality.attained`), and
-    `symbol` the constant of T2. NaN for a blur that is too small for these pixels.
+    `name` is the stage's; `own_size` is the blur's standard deviation in the pixels of the stage's input; `bound`,
+    `absolute` and `parameters` are those of `inequality.Constants`, `attained` is a lower bound of the linear part's
+    (`inequality.attained`), and `symbol` the constant of T2. NaN for a blur that is too small for these pixels.
 
     Args:
         stages: of the network.

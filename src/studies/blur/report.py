@@ -27,17 +27,18 @@ PAPER = "Robustness Analysis of Convolutional Layers in Image Classification Neu
 SECTIONS = (
     (
         "The inequality, layer by layer",
-        "||L(x) - L(Kx)|| <= C ||x|| for each convolution L, its own input x and a blur K. The abstract gives no "
-        "formula: C is this project's, from the layer's weights and the kernel, and holds with zeros around the image.",
+        "||L(x) - L(Kx)|| <= C ||x|| for each convolution L, its own input x and a Gaussian blur K. The abstract gives "
+        "no formula: C is this project's, from the layer's weights and the kernel, and holds with zeros around the "
+        "image.",
         ("layers.png", "Bound and largest measured ratio of each convolution."),
-        ("layers.csv", "One row a convolution and blur"),
+        ("layers.csv", "One row a convolution and Gaussian blur"),
     ),
     (
         "Through the network",
-        "The relative error after each layer for a blurred image: measured, as it would be if layers commuted with the "
-        "blur, and as the product of Lipschitz constants allows.",
+        "The relative error after each layer for an image under Gaussian blur: measured, as it would be if layers "
+        "commuted with the blur, and as the product of Lipschitz constants allows.",
         ("propagation.png", "Relative error after each layer."),
-        ("propagation.csv", "One row a network, blur and layer"),
+        ("propagation.csv", "One row a network, Gaussian blur and layer"),
     ),
     (
         "Accuracy under blur",
@@ -85,7 +86,9 @@ def write_study_report(folder: Path, profile: Profile, judged: Sequence[Judgemen
         folder / REPORT,
         Report(
             title=TITLE,
-            lead=" ".join([f"A reconstruction of {PAPER}, profile {profile.name}.", *finding(folder)]),
+            lead=f"A reconstruction of {PAPER}, profile {profile.name}.",
+            caution=profile.caution,
+            findings=tuple(finding(folder)),
             verdicts=verdict_rows(judged, DATASETS),
             sections=tuple(_sections(folder)),
             facts=_facts(folder, profile),

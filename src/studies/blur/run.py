@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from src.claim_tables import described
-from src.claims import Verdict, judge
+from src.claim_tables import described, print_verdicts
+from src.claims import judge
 from src.datasets.cifar10 import load_cifar10
 from src.files import sha256
 from src.places import Places
@@ -50,6 +49,7 @@ def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callab
     )
     if not finish(folder, places, jobs, lambda unfinished: _execute(unfinished, places, esrgan, prepare), products):
         print(f"Nothing to do: of study blur, profile {profile.name}, all {len(jobs)} networks are complete.")
+    print_verdicts(folder / CLAIM_TABLES[0])
     print(f"Verdicts, tables and figures in one file: {folder / REPORT}")
 
 
@@ -94,5 +94,3 @@ def _conclude(places: Places, profile: Profile) -> None:
     judged = judge(claims(), evidence)
     write_claims(folder, judged)
     write_study_report(folder, profile, judged)
-    verdicts = Counter(judgement.verdict for judgement in judged)
-    print("Claims: " + ", ".join(f"{verdicts[kind]} {kind}" for kind in Verdict if verdicts[kind]) + ".")

@@ -22,7 +22,8 @@ class Stage:
 
     Attributes:
         place: among the stages, from 0.
-        name: the Keras layer's.
+        name: its kind and its number among those of its kind, from 1: "conv 2". (Keras's names count on through a
+            process, and so differ from run to run.)
         kind: convolution with its activation, pooling, or dense layer with its activation.
         apply: features (n, ...) float32 -> outputs (n, ...) float32.
         lipschitz: bounds ||output(a) - output(b)|| / ||a - b||, in l2.
@@ -56,7 +57,8 @@ def stages(network: keras.Sequential) -> list[Stage]:
         if isinstance(layer, keras.layers.Dropout | keras.layers.Flatten):
             continue
         kind, lipschitz, convolution = _described(layer, convolutions.__next__)
-        found.append(Stage(len(found), layer.name, kind, _together(tuple(waiting)), lipschitz, convolution))
+        name = f"{kind} {1 + sum(before.kind == kind for before in found)}"
+        found.append(Stage(len(found), name, kind, _together(tuple(waiting)), lipschitz, convolution))
         waiting = []
     return found
 

@@ -51,8 +51,8 @@ def accuracy_table(found: Evidence) -> pd.DataFrame:
 def training_table(found: Evidence) -> pd.DataFrame:
     """CIFAR-10: mean accuracy of each training under each blur over its seeds, and less its control's.
 
-    The control of training on blurred copies has as many copies, unblurred; intervals are over trainings, paired by
-    seed, and images.
+    The control of training on blurred copies has as many copies, unblurred; intervals of differences are over
+    trainings, paired by seed, and images. Student's interval of an accuracy, over trainings, is cut at 0 and 1.
     """
     rows = []
     answers = {
@@ -66,7 +66,9 @@ def training_table(found: Evidence) -> pd.DataFrame:
             row = {"variant": name, **blur, "seeds": len(networks)}
             by_seed = {one.trial.seed: right(under(one, blur)) for one in networks}
             accuracies = np.array([values.mean() for values in by_seed.values()])
-            mean = mean_interval(accuracies) if len(accuracies) > 1 else Interval(accuracies.mean(), np.nan, np.nan)
+            mean = Interval(accuracies.mean(), np.nan, np.nan)
+            if len(accuracies) > 1:
+                mean = Interval(*np.clip(mean_interval(accuracies), 0, 1))
             row |= {"images": len(next(iter(by_seed.values()))), **_columns("accuracy", mean)}
             common = sorted(set(by_seed) & set(control))
             if common:
@@ -78,7 +80,7 @@ def training_table(found: Evidence) -> pd.DataFrame:
 
 
 def layer_table(found: Evidence) -> pd.DataFrame:
-    """Each convolution under each blur of its own input: constants, and the measured ||L(x) - L(Kx)|| / ||x||.
+    """Each convolution under each Gaussian blur of its own input: constants, and the measured ||L(x) - L(Kx)|| / ||x||.
 
     `tightness` is the largest measured ratio as a share of the bound; `below_one` says whether the bound is below 1.
     A blur that is too small for the layer's pixels is left out.
@@ -108,7 +110,7 @@ def share(part: pd.Series, whole: pd.Series) -> np.ndarray:
 
 
 def propagation_table(found: Evidence) -> pd.DataFrame:
-    """The relative error ||a - a'|| / ||a|| after each stage, for images blurred before the network.
+    """The relative error ||a - a'|| / ||a|| after each stage, for images under Gaussian blur before the network.
 
     Stage -1 is the image. `commuting` is what the error would be if the stages so far commuted with the blur, `product`
     what the product of their Lipschitz constants allows: times the image's own change, as a share of ||a||.

@@ -42,7 +42,7 @@ def _claim(cell: pd.Series) -> Claim[Evidence]:
         name=f"{cell['table']}/{cell['variant']}/{cell['metric']}",
         source=f"{number}: {cell['variant']}",
         statement=f"{quantity} of the {name}: {cell['paper']:g}",
-        wording="quoted",
+        wording="number",
         reported=f"{cell['paper']:g}",
         author_notebook=f"{cell['author_notebook']:.4g}",
         tolerance=f"measured minus reported: within {TOLERANCE[quantity]:g} (90% interval), and not beyond zero by the "
@@ -76,6 +76,7 @@ def cell_comparisons(evidence: Evidence, variant: str, metric: str, attacked: bo
                     seeds=1,
                     images=len(found),
                     confidence=confidence,
+                    narrow=narrow,
                     note=f"measured {_measured(found, quantity):.4f}",
                 )
     if metric == "rs_accuracy" and not attacked:

@@ -112,6 +112,7 @@ def _signs(protocol: str, found: Sequence[tuple[str, Pairs, int]]) -> Iterator[C
             images=counts.images,
             confidence=confidence,
             p_value=mcnemar(counts),
+            note=f"within {MARGIN:g} by the interval at {equivalence:.4g}" if none else "",
         )
 
 

@@ -118,7 +118,8 @@ def _alike(
     for first, second, epsilon in compared:
         budgets = {first: epsilon, second: epsilon}
         yield from _differences(
-            evidence, protocol, budgets, len(compared), lambda narrow, together: within_margin(narrow, together, SMALL)
+            evidence, protocol, budgets, len(compared), lambda narrow, together: within_margin(narrow, together, SMALL),
+            equivalence=True,
         )
 
 
@@ -144,6 +145,7 @@ def _differences(
     budgets: Mapping[Variant, float],
     tests: int,
     judged: Callable[[Interval, Interval], Outcome],
+    equivalence: bool = False,
 ) -> Iterator[Comparison]:
     """CNN accuracy of the first network minus the second's, each under FGSM of its own budget, over trainings.
 
@@ -153,6 +155,7 @@ def _differences(
         budgets: of the two networks, in [0, 1]; 0 for clean images.
         tests: that are judged together.
         judged: gives the outcome from the intervals at 90% and over all tests.
+        equivalence: whether the first of these has a say.
     """
     needed = {network: SEEDS_NEEDED[network] for network in budgets}
     conditions = {
@@ -181,5 +184,6 @@ def _differences(
         seeds=min(map(len, found)),
         images=first.shape[1],
         confidence=confidence,
+        narrow=narrow if equivalence else None,
         note="" if enough else f"needs trainings: {wanted}",
     )

@@ -80,16 +80,17 @@ def paired_answers(
 def _equivalences(protocol: str, found: Sequence[tuple[str, Pairs, str]]) -> Iterator[Comparison]:
     confidence = simultaneous_confidence(len(found))
     for subject, counts, note in found:
-        together = paired_difference(counts, confidence)
+        together, narrow = (paired_difference(counts, level) for level in (confidence, 2 * CONFIDENCE - 1))
         yield Comparison(
             protocol=protocol,
             subject=subject,
             quantity="RS minus CNN accuracy",
             value=together,
-            outcome=within_margin(paired_difference(counts, 2 * CONFIDENCE - 1), together, MARGIN),
+            outcome=within_margin(narrow, together, MARGIN),
             seeds=1,
             images=counts.images,
             confidence=confidence,
+            narrow=narrow,
             p_value=mcnemar(counts),
             note=f"{counts.first_only} images right only with smoothing, {counts.second_only} only without{note}",
         )

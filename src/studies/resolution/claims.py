@@ -23,7 +23,7 @@ from src.studies.resolution.config import (
     UPSCALED_AI_SMALL,
     VARIANTS,
 )
-from src.studies.resolution.corrected.config import CORRECTED
+from src.studies.resolution.corrected.config import ALPHA, CORRECTED
 from src.studies.resolution.evidence import Evidence
 from src.studies.resolution.published_tables import reported
 
@@ -71,9 +71,13 @@ def _about_smoothing() -> Iterator[Claim[Evidence]]:
         yield _sentence(
             f"abstention-{alpha:g}", f"Abstention never arose (at alpha {alpha:g}).",
             f"PREDICT answers every image at alpha {alpha:g} (the paper gives no alpha)",
-            partial(smoothing.abstention_never_arises, alpha=alpha), READINGS,
-            note="With 10 votes even 10 to 0 is no answer (p = 0.00195)." if alpha == 0.001 else "",
-        )  # fmt: skip
+            partial(smoothing.abstention_never_arises, alpha=alpha),
+            # `corrected` answers at 0.001 alone.
+            READINGS if alpha == ALPHA else _names(),
+            note="With the paper's 10 votes it can't hold: even 10 to 0 is no answer (p = 0.00195)."
+            if alpha == 0.001
+            else "",
+        )
 
 
 def _about_networks() -> Iterator[Claim[Evidence]]:

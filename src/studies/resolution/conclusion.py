@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
-from src.claim_tables import described
-from src.claims import Verdict, judge
+from src.claim_tables import described, print_verdicts
+from src.claims import judge
 from src.files import only_writer, write_text
 from src.places import Places
 from src.plotting import save
@@ -52,12 +51,11 @@ def conclude(places: Places, profile: Profile) -> None:
                 save(draw(folder), folder / "figures" / name)
             write_study_report(places, profile, judged)
             advance(1)
-        verdicts = Counter(judgement.verdict for judgement in judged)
-        print("Claims: " + ", ".join(f"{verdicts[kind]} {kind}" for kind in Verdict if verdicts[kind]) + ".")
 
     names = (*CLAIM_TABLES, OUTLIER, *(f"figures/{name}" for name in FIGURES), REPORT)
     products = Products(tuple(folder / name for name in names), folder / "conclusion.json", sources, write)
     with only_writer(folder / ".lock", folder, ANOTHER):
         if not products.are_current():
             products.make()
+    print_verdicts(folder / CLAIM_TABLES[0])
     print(f"Verdicts, tables and figures in one file: {folder / REPORT}")

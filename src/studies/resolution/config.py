@@ -163,6 +163,18 @@ class Profile:
     def study(self) -> str:
         return STUDY
 
+    @property
+    def caution(self) -> str:
+        """What a reader must know before believing its verdicts; "" where networks are trained as in the paper."""
+        if (self.width_scale, self.train_images, self.epochs, self.epochs_56) == (1, TRAIN_SPLIT, 10, 10):
+            return ""
+        widths = f"networks of {self.width_scale:g} times the paper's widths" if self.width_scale != 1 else "networks"
+        epochs = f"{self.epochs} epochs" + (f" ({self.epochs_56} at 56x56)" if self.epochs_56 != self.epochs else "")
+        return (
+            f"Shortened: {widths}, trained for {epochs} on at most {self.train_images:,} images. The verdicts are of "
+            "these networks, not of the paper's."
+        )
+
     def epochs_of(self, variant: Variant) -> int:
         """How long the variant's network is trained."""
         return self.epochs_56 if variant.side == 56 else self.epochs

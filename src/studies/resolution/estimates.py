@@ -65,4 +65,4 @@ def print_plan(jobs: Sequence[Job], places: Places) -> None:
             costing = replace(costing, upscaling=0)
         upscaled.add(shared)
         rows.append((f"{job.protocol.name} {job.variant.name} {job.trial.seed}", costing))
-    print_estimates(f"Profile {jobs[0].profile.name}: still to do", rows)
+    print_estimates(f"Profile {jobs[0].profile.name}: plan", rows)

@@ -54,7 +54,7 @@ def read_claim_tests(folder: Path) -> pd.DataFrame:
     """
     path = folder / "claim_tests.csv"
     try:
-        table = pd.read_csv(path, keep_default_na=False, na_values={"p_value": [""]})
+        table = pd.read_csv(path, keep_default_na=False, na_values={name: [""] for name in ("low", "high", "p_value")})
     except OSError as error:
         raise InputError(f"can't read {path}: {error.strerror}. {REMEDY}") from error
     missing = {"claim", "protocol", "subject", "value", "low", "high", "outcome"} - set(table)

@@ -43,7 +43,9 @@ def write_study_report(places: Places, profile: Profile, judged: Sequence[Judgem
         folder / REPORT,
         Report(
             title=TITLE,
-            lead=" ".join([f"A reproduction of {PAPER}, profile {profile.name}.", *finding(folder)]),
+            lead=f"A reproduction of {PAPER}, profile {profile.name}.",
+            caution=profile.caution,
+            findings=tuple(finding(folder)),
             verdicts=verdict_rows(judged, READINGS),
             sections=tuple(sections(folder)),
             facts=_facts(places, profile),

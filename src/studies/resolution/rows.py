@@ -38,6 +38,19 @@ def scales(condition: Condition) -> dict[str, float | int | str]:
     }
 
 
+def first_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each network's first training within a protocol, as the claims take it (`Evidence.of`).
+
+    That of the smallest seed; of trainings from one seed, that in float32, else the first.
+
+    Args:
+        table: of the paper's protocols, with columns protocol, variant, seed, precision and trial.
+    """
+    # "float32" comes after "bfloat16".
+    trainings = table.drop_duplicates("trial").sort_values(["seed", "precision"], ascending=[True, False])
+    return table[table["trial"].isin(trainings.drop_duplicates(["protocol", "variant"])["trial"])]
+
+
 def first_images(records: pd.DataFrame, count: int) -> pd.DataFrame | None:
     """The records of the first `count` images of the shuffled test set, by image; None unless all are there."""
     chosen = records[np.isin(records["image"].to_numpy(), test_order()[:count])]

@@ -9,9 +9,10 @@ import pandas as pd
 from src.plotting import pictures
 from src.showing import as_table, digit_image, places, results_of, show
 from src.studies.resolution.config import PROFILES, VARIANTS
+from src.studies.resolution.rows import first_seed
 from src.trials_table import load_trials
 
-__all__ = ["as_table", "digit_image", "histories", "pictures", "places", "results_folder", "show"]
+__all__ = ["as_table", "digit_image", "first_seed", "histories", "pictures", "places", "results_folder", "show"]
 
 
 def results_folder() -> Path:
@@ -30,7 +31,8 @@ def histories(folder: Path) -> pd.DataFrame:
         folder: with trials.csv; a network whose history is not there is left out.
 
     Returns:
-        Columns trial, protocol, variant, recipe, sigma (NaN without one), seed, epoch, loss, accuracy, seconds.
+        Columns trial, protocol, variant, recipe, sigma (NaN without one), seed, precision, epoch, loss, accuracy,
+        seconds.
 
     Raises:
         InputError: the table of trials is damaged.
@@ -44,5 +46,5 @@ def histories(folder: Path) -> pd.DataFrame:
             history = pd.read_csv(path)
             sigma = trial.training.get("recipe", {}).get("sigma")
             whose = {"trial": trial.key, "protocol": trial.protocol, "variant": trial.variant, "recipe": trial.recipe}
-            found.append(history.assign(**whose, sigma=sigma, seed=trial.seed))
+            found.append(history.assign(**whose, sigma=sigma, seed=trial.seed, precision=trial.precision))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

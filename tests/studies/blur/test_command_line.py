@@ -43,8 +43,48 @@ def test_the_plan_names_every_network_and_runs_nothing(
     printed = capsys.readouterr().out
     for name in (*profile.variants, *(training.name for training in TRAININGS)):
         assert name in printed
-    assert f"Profile {profile.resolution_profile}: still to do" in printed and "nothing was run" in printed
+    assert f"Profile {profile.resolution_profile}: plan" in printed and "nothing was run" in printed
     assert not (tmp_path / "results").exists() and not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("several", "once", "networks"),
+    [
+        ("--variants Normal --variants Downscaled normal", "--variants Normal Downscaled", 2 + 2 + 12),
+        ("--variants Normal Normal --seeds 3 3", "--variants Normal --seeds 3", 1 + 1 + 6),
+        ("--seeds 4 --seeds 3 --seeds 4", "--seeds 4 3", 2 + 2 + 12),
+    ],
+)
+def test_what_is_named_in_several_options_counts_and_what_is_named_twice_counts_once(
+    tmp_path: Path, several: str, once: str, networks: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counted are the first study's networks to be trained, and all that are looked at."""
+    printed = []
+    for options in (several, once):
+        assert run(tmp_path, "--profile", "smoke", "--list", *options.split()) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    rows = (line.strip().split(" ")[0] for line in printed[0].splitlines())
+    assert sum(row in ("released", "mnist", "cifar10") for row in rows) == networks
+
+
+class TestUpscaler:
+    @pytest.mark.parametrize("handle", ["no/such/folder", "https://example.org/esrgan"])
+    def test_is_refused_where_no_network_has_its_images(
+        self, tmp_path: Path, handle: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(tmp_path, "--profile", "smoke", "--esrgan", handle, "--list") == 2
+        assert capsys.readouterr().err == (
+            f"error: --esrgan {handle}: no network of this run has ESRGAN's images. Leave it out, or name 'UpscaledAI' "
+            "or 'UpscaledAI Small' with --variants.\n"
+        )
+
+    def test_is_taken_where_one_has(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        options = ("--profile", "smoke", "--list", "--variants", "Normal", "UpscaledAI Small", "--esrgan")
+        assert run(tmp_path, *options, "https://example.org/esrgan") == 0
+        assert "mnist UpscaledAI Small 0" in capsys.readouterr().out
+        assert run(tmp_path, *options, "no/such/folder") == 2
+        assert "there is no such folder" in capsys.readouterr().err
 
 
 def test_keys_tell_networks_apart() -> None:

@@ -18,8 +18,9 @@ def test_a_network_of_the_repository_is_asked() -> None:
 def test_a_slight_blur_changes_no_answer_and_no_bound_is_broken(digit: int) -> None:
     attempt = blur_digit(digit, 0.4)
     assert attempt.lines[0] == f"A {digit}: the network says {digit} of the sharp image and {digit} of the blurred one."
-    changes = re.findall(r"Convolution \d: .* is ([\d.]+) \|\|x\|\|; the bound is ([\d.]+)", str(attempt))
-    assert len(changes) == 2 and all(0 < float(found) <= float(bound) for found, bound in changes)
+    changes = re.findall(r"(conv \d): .* is ([\d.]+) \|\|x\|\|; the bound is ([\d.]+)", str(attempt))
+    assert [name for name, _, _ in changes] == ["conv 1", "conv 2"]
+    assert all(0 < float(found) <= float(bound) for _, found, bound in changes)
     assert [image.shape for image in attempt.images.values()] == [(14, 14)] * 3
 
 

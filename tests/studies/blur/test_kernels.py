@@ -9,7 +9,8 @@ import pytest
 from scipy import ndimage
 
 from src.base import InputError
-from src.studies.blur.kernels import Blur, Boundary, BoxBlur, GaussianBlur, MotionBlur
+from src.studies.blur.inequality import commuting_constant
+from src.studies.blur.kernels import CUT_OFF, Blur, Boundary, BoxBlur, GaussianBlur, MotionBlur
 
 BLURS: list[Blur] = [
     GaussianBlur(0.25), GaussianBlur(1.0), GaussianBlur(3.0), BoxBlur(3), BoxBlur(7), MotionBlur(3, 0),
@@ -42,6 +43,22 @@ def test_a_gaussian_has_the_variance_of_its_name() -> None:
         places = np.arange(len(kernel)) - len(kernel) // 2
         # Cut off after four standard deviations, it lacks 0.1% of its variance.
         assert (kernel.sum(axis=0) * places**2).sum() == pytest.approx(sigma**2, rel=0.005)
+
+
+def test_what_cutting_off_a_gaussian_may_change() -> None:
+    symbols, lost = [], []
+    for sigma in (0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 6.0):
+        kernel = GaussianBlur(sigma).kernel()
+        radius, far = len(kernel) // 2, math.ceil(9 * sigma)
+        line = np.exp(-0.5 * (np.arange(-far, far + 1) / sigma) ** 2)
+        whole = np.outer(line, line) / line.sum() ** 2
+        lost.append(np.abs(whole - np.pad(kernel, far - radius)).sum())
+        symbols.append(commuting_constant(kernel, (28, 28)))
+        # Its transform is positive.
+        assert commuting_constant(whole, (28, 28)) < 1 + 1e-12
+    assert 0.5 * CUT_OFF < max(lost) < CUT_OFF
+    # So that a constant of 1 alone would not do.
+    assert 1 < max(symbols) < 1 + CUT_OFF
 
 
 def test_the_same_blur_at_twice_the_resolution() -> None:

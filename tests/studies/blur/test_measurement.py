@@ -47,6 +47,21 @@ class TestStages:
         assert [stage.place for stage in found] == list(range(7))
         assert [stage.convolution is not None for stage in found] == [stage.kind == "conv" for stage in found]
 
+    def test_names_are_kinds_and_running_numbers_whatever_was_built_before(self) -> None:
+        chains, keras_names = [], []
+        for built_before in (0, 3):
+            for _ in range(built_before):
+                build_convnet(ConvNetConfig((1,)), (8, 8, 3), 10)
+            network = build_convnet(ConvNetConfig((2, 3)), (16, 16, 3), 10, seed=1)
+            chains.append(stages(network))
+            keras_names.append([layer.name for layer in network.layers])
+        assert keras_names[0] != keras_names[1], "Keras counts on"
+        expected = ["conv 1", "conv 2", "pool 1", "conv 3", "conv 4", "pool 2", "dense 1"]
+        assert [[stage.name for stage in chain] for chain in chains] == [expected, expected]
+        tables = [constants(chain, 16, BLURS) for chain in chains]
+        assert tables[0]["name"].tolist() == [name for name in expected for _ in BLURS]
+        assert tables[0].to_csv() == tables[1].to_csv()
+
     def test_no_stage_moves_two_inputs_further_apart_than_its_constant_allows(self, colour: keras.Sequential) -> None:
         generator = np.random.default_rng(4)
         for stage in stages(colour):

@@ -33,7 +33,7 @@ from src.studies.blur.config import (
 from src.studies.blur.evidence import load_evidence
 from src.studies.blur.figures import FIGURES
 from src.studies.blur.plan import Job, cifar10_trial, jobs
-from src.studies.blur.tables import TABLES
+from src.studies.blur.tables import TABLES, training_table
 from src.studies.resolution.config import DOWNSCALED, RELEASED
 from src.studies.resolution.config import SMOKE as RESOLUTION_SMOKE
 from src.studies.resolution.plan import resolution_trial
@@ -99,7 +99,12 @@ class TestRun:
     def test_again_there_is_nothing_to_do(self, done: Places, capsys: pytest.CaptureFixture[str]) -> None:
         before = everything(done)
         run.run(planned(), done, None, prepare=lambda: pytest.fail("nothing needs TensorFlow"))
-        assert "Nothing to do: of study blur, profile smoke, all 19 networks are complete." in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert "Nothing to do: of study blur, profile smoke, all 19 networks are complete." in printed
+        verdicts = pd.read_csv(done.profile(PROFILE) / "claims.csv")["verdict"].value_counts()
+        (counted,) = (line for line in printed.splitlines() if line.startswith("Claims: "))
+        shares = counted.removeprefix("Claims: ").removesuffix(".").split(", ")
+        assert sorted(shares) == sorted(f"{count} {verdict}" for verdict, count in verdicts.items())
         assert everything(done) == before
 
     def test_what_was_lost_is_made_again_the_same(self, done: Places, tmp_path: Path) -> None:
@@ -244,6 +249,33 @@ class TestTables:
             assert table.loc[key, "minus_control"] == pytest.approx(means[key] - means[theirs], abs=1e-6)
         assert table.loc[(PLAIN.name, "none", 0.0, 0.0)].isna()["control"]
 
+    def test_the_ends_of_an_accuracys_interval_are_accuracies(self, done: Places) -> None:
+        """Of two trainings one is always right and the other always wrong; those of the control are the reverse."""
+        chosen = [one for one in load_evidence(done, PROFILE) if one.trial.variant in (BLURRED.name, UNBLURRED.name)]
+        answered = []
+        for one in chosen:
+            knows = (one.trial.seed == 0) == (one.trial.variant == BLURRED.name)
+            label = one.answers["label"]
+            answers = one.answers.assign(prediction=label if knows else (label + 1) % 10)
+            answered.append(replace(one, answers=answers))
+        table = training_table([one for one in answered if one.trial.seed < 2])
+        assert (table["seeds"] == 2).all() and (table["accuracy"] == 0.5).all()
+        assert (table["accuracy_low"] == 0).all() and (table["accuracy_high"] == 1).all()
+        blurred = table[table["variant"] == BLURRED.name]
+        assert (blurred["minus_control_low"] < -1).all() and (blurred["minus_control_high"] > 1).all()
+        alone = training_table([one for one in answered if one.trial.seed == 0])
+        assert alone[["accuracy_low", "accuracy_high"]].isna().all(axis=None)
+
+    def test_layers_are_named_alike_and_seen_under_gaussian_blur_alone(self, done: Places) -> None:
+        layers, propagation = (
+            pd.read_csv(done.profile(PROFILE) / name).query(f"trial == '{GRAY.key}'")
+            for name in ("layers.csv", "propagation.csv")
+        )
+        assert layers.groupby("stage")["layer"].unique().map(list).tolist() == [["conv 1"], ["conv 2"]]
+        names = propagation.groupby("stage")["layer"].unique().map(list).tolist()
+        assert names == [["image"], ["conv 1"], ["conv 2"], ["dense 1"], ["dense 2"]]
+        assert set(layers["blur"]) == set(propagation["blur"]) == {"gaussian"}
+
     def test_no_layer_breaks_its_bound(self, done: Places) -> None:
         table = pd.read_csv(done.profile(PROFILE) / "layers.csv")
         assert (table["tightness"] <= 1.0001).all() and (table["tightness"] > 0).all()
@@ -264,10 +296,11 @@ class TestClaims:
     def test_every_sentence_has_a_verdict(self, done: Places) -> None:
         found = self.claims(done)
         assert list(found.index) == [
-            "inequality", "parameters", "product", "below-one", "propagation", "explanation", "pre-trained",
-            "culprit", "misclassified", "augmentation",
+            "inequality", "parameters", "product", "below-one", "below-one-output", "propagation", "explanation",
+            "pre-trained", "culprit", "misclassified", "augmentation",
         ]  # fmt: skip
         assert found["inequality"] == found["parameters"] == found["product"] == Verdict.REPRODUCED
+        assert found["below-one-output"] == Verdict.REPRODUCED
         assert found["culprit"] == found["pre-trained"] == Verdict.NOT_TESTABLE
         assert Verdict.NOT_MEASURED not in set(found.drop("explanation"))  # too few images for it here
 

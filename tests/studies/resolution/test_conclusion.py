@@ -23,6 +23,7 @@ from src.studies.resolution.config import DOWNSCALED, NORMAL, SEEDS, SMOKE
 from src.studies.resolution.corrected.config import FULL, Attacks
 from src.studies.resolution.evidence import Evidence
 from src.studies.resolution.finding import finding
+from src.studies.resolution.report import REPORT
 from src.studies.resolution.tables import write_tables
 from src.training.recipes import Gaussian
 from tests.studies.resolution.corrected import corrected_folder
@@ -125,6 +126,18 @@ def test_a_file_that_is_gone_comes_back(places: Places, few: Callable[..., None]
     (places.profile(SMOKE) / name).unlink()
     conclude(places, SMOKE)
     assert (places.profile(SMOKE) / name).read_bytes() == before
+
+
+def test_the_verdicts_are_counted_whether_they_are_made_anew_or_not(
+    places: Places, few: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(places, job(DOWNSCALED, profile=SMOKE))
+    conclude(places, SMOKE)
+    (verdict,) = pd.read_csv(places.profile(SMOKE) / "claims.csv")["verdict"]
+    expected = f"Claims: 1 {verdict}.\nVerdicts, tables and figures in one file: {places.profile(SMOKE) / REPORT}\n"
+    assert capsys.readouterr().out.endswith(expected)
+    assert not is_concluded_anew(places)
+    assert capsys.readouterr().out == expected
 
 
 def test_the_report_has_each_claim_with_its_verdict_and_the_weights(places: Places) -> None:

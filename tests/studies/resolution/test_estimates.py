@@ -150,10 +150,18 @@ def test_a_done_job_costs_nothing(places: Places, capsys: pytest.CaptureFixture[
     costs = estimate(one, places)
     assert (costs.upscaling, costs.training, costs.evaluation) == (0, 0, 0)
     print_plan([one], places)
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "Profile smoke: plan" in lines
     (row,) = (line.split() for line in lines if "released UpscaledAI 0" in line)
     assert row[3:] == ["done", "done", "done", "-", "-"]
-    assert "In all about 0 s" in " ".join(lines)
+    assert lines[-1] == "Nothing to do: 1 of 1 networks are done; nothing was run."
+    assert not any("In all" in line for line in lines)
+    # What is done beside what is not has no part in the sums.
+    print_plan([one, job(UPSCALED_AI, WRITTEN, SMOKE)], places)
+    both = capsys.readouterr().out
+    assert "done" in both and "Nothing to do" not in both
+    print_plan([job(UPSCALED_AI, WRITTEN, SMOKE)], places)
+    assert both[both.index("In all about") :] in capsys.readouterr().out
 
 
 def test_memory_and_disk_hold_the_network_and_adams_moments(places: Places) -> None:

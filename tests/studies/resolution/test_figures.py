@@ -293,9 +293,52 @@ class TestSweeps:
             place = below.transData.transform((float(label.get_text()) / 255, 0))[0]
             assert above.transData.transform((tick, 0))[0] == pytest.approx(place)
 
-    def test_several_trials_are_lines_of_their_own(self, tmp_path: Path) -> None:
-        (axes, *_) = sigma_sweep(make_folder(tmp_path, ["Normal"], ("released",), (0, 1, 2))).axes
-        assert [line.get_label() for line in axes.get_lines()].count("rs released") == 3
+    @pytest.mark.parametrize("draw", [sigma_sweep, epsilon_sweep])
+    def test_the_first_seed_is_the_line_and_the_others_are_thin(
+        self, draw: Callable[[Path], Figure], tmp_path: Path
+    ) -> None:
+        folder = make_folder(tmp_path, ["Normal", "Control"], ("released",), (2, 0, 1))
+        figure = draw(folder)
+        table = pd.read_csv(folder / f"{draw.__name__}.csv").query("variant == 'Normal'")
+        drawn = figure.axes[0].get_lines()
+        (first,) = (line for line in drawn if line.get_label() == "rs released")
+        others = [line for line in drawn if line.get_label() == "other seeds released"]
+        np.testing.assert_array_equal(first.get_ydata(), table.query("seed == 0")["rs_accuracy"])
+        for line, seed in zip(others, (2, 1), strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), table[table["seed"] == seed]["rs_accuracy"])
+            assert line.get_linewidth() < first.get_linewidth() and (line.get_alpha() or 1) < (first.get_alpha() or 1)
+        assert "RS, other seeds (released)" in [text.get_text() for text in figure.legends[0].get_texts()]
+        assert_text_fits(figure)
+
+    def test_without_other_seeds_there_is_no_word_of_them(self, folder: Path) -> None:
+        legend = [text.get_text() for text in sigma_sweep(folder).legends[0].get_texts()]
+        assert len(legend) == 6 and not any("seeds" in text or text.isspace() for text in legend)
+
+    def test_a_protocol_without_other_seeds_keeps_its_column_of_the_legend(self, copy: Path) -> None:
+        path = copy / "sigma_sweep.csv"
+        table = pd.read_csv(path)
+        again = table.query("variant == 'Normal' and protocol == 'released'").assign(seed=1, trial="another")
+        pd.concat([table, again]).to_csv(path, index=False)
+        figure = sigma_sweep(copy)
+        figure.draw_without_rendering()
+        left = {text.get_text(): text.get_window_extent().x0 for text in figure.legends[0].get_texts()}
+        assert left["RS (released)"] == left["RS, other seeds (released)"]
+        assert left["CNN without noise (written)"] == left["RS (written)"]
+
+    @pytest.mark.parametrize("draw", [sigma_sweep, epsilon_sweep])
+    @pytest.mark.parametrize("count", [1, 4, 5, 6])
+    def test_every_panel_has_numbers_below(self, draw: Callable[[Path], Figure], count: int, copy: Path) -> None:
+        path = copy / f"{draw.__name__}.csv"
+        table = pd.read_csv(path)
+        table[table["variant"].isin(NAMES[:count])].to_csv(path, index=False)
+        figure = draw(copy)
+        figure.draw_without_rendering()
+        panels = [axes for axes in figure.axes if axes.get_title()]
+        assert len(panels) == count
+        for axes in panels:
+            shown = [label.get_text() for label in axes.get_xticklabels() if label.get_visible()]
+            assert len(shown) >= 4 and all(shown) and axes.xaxis.get_tick_params()["labelbottom"]
+        assert_text_fits(figure)
 
     def test_marks_the_noise_of_the_notebook_and_of_the_paper(self, folder: Path) -> None:
         upright = {np.asarray(line.get_xdata())[0] for line in sigma_sweep(folder).axes[0].get_lines()[:2]}

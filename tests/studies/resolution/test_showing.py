@@ -11,12 +11,17 @@ import pytest
 
 from src.base import InputError
 from src.datasets.resolution import Resolution
+from src.places import Places
 from src.plotting import PANEL
 from src.showing import DISPLAYED
 from src.studies.resolution import showing
 from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SMOKE
+from src.studies.resolution.evidence import load_evidence
 from src.studies.resolution.plan import resolution_trial
+from src.studies.resolution.sweep_tables import sigma_sweep
+from src.studies.resolution.tables import evaluated
 from src.trials_table import save_trial
+from tests.studies.resolution.records_folder import SMALL, job, write
 
 ROOT = Path(__file__).parents[3]
 
@@ -93,5 +98,44 @@ def test_histories_in_the_order_of_the_study(folders: Path) -> None:
     found = showing.histories(results)
     assert found["variant"].tolist() == ["Downscaled"] * 2 + ["Normal"] * 2
     assert found["accuracy"].tolist() == [0.8, 0.9] * 2 and found["sigma"].isna().all()
+    assert set(found["precision"]) == {"float32"}
     path.unlink()
     assert set(showing.histories(results)["variant"]) == {"Normal"}
+
+
+class TestFirstSeed:
+    @staticmethod
+    def table(*trainings: tuple[str, str, int, str]) -> pd.DataFrame:
+        """Two rows of each (protocol, variant, seed, precision), the trial being its place."""
+        rows = [(*training, str(place)) for place, training in enumerate(trainings) for _ in range(2)]
+        return pd.DataFrame(rows, columns=["protocol", "variant", "seed", "precision", "trial"])
+
+    def test_of_each_network_under_each_protocol_the_smallest(self) -> None:
+        table = self.table(
+            ("released", "Normal", 2, "float32"),
+            ("released", "Normal", 1, "bfloat16"),
+            ("written", "Normal", 2, "float32"),
+            ("released", "Downscaled", 10, "float32"),
+            ("released", "Downscaled", 9, "float32"),
+        )
+        # All rows of a training, in the table's order.
+        assert showing.first_seed(table)["trial"].tolist() == ["1", "1", "2", "2", "4", "4"]
+
+    def test_of_one_seed_float32_else_the_first(self) -> None:
+        pair = [("released", "Normal", 0, "bfloat16"), ("released", "Normal", 0, "float32")]
+        assert set(showing.first_seed(self.table(*pair))["trial"]) == {"1"}
+        # As with two ESRGANs.
+        alike = [("released", "UpscaledAI", 0, "bfloat16")] * 2
+        assert set(showing.first_seed(self.table(*alike))["trial"]) == {"0"}
+
+    def test_of_nothing_is_nothing(self) -> None:
+        assert showing.first_seed(self.table()).empty
+
+    def test_is_what_the_claims_take(self, tmp_path: Path) -> None:
+        places = Places(tmp_path / "data", tmp_path / "models", tmp_path / "results")
+        for seed, precision in ((1, "float32"), (2, "float32"), (1, "bfloat16")):
+            write(places, job(NORMAL, seed=seed, precision=precision))
+        write(places, job(DOWNSCALED, seed=3))
+        table = sigma_sweep(list(evaluated(places.profile(SMALL), SMALL)))
+        claimed = {one.trial.key for one, _ in load_evidence(places, SMALL).of(RELEASED)}
+        assert table["trial"].nunique() == 4 and set(showing.first_seed(table)["trial"]) == claimed

@@ -76,7 +76,8 @@ class TestRows:
 
     def test_each_has_its_source_tolerance_and_wording(self, table: pd.DataFrame) -> None:
         assert (table[["source", "statement", "tolerance"]] != "").all(axis=None)
-        assert set(table["wording"]) == {"quoted", "summarised", "inferred"}
+        assert set(table["wording"]) == {"quoted", "number", "summarised", "inferred"}
+        assert set(table.index[table["wording"] == "number"]) == set(table.index) - SENTENCES
         quoted = table.loc[list(SENTENCES)].query("wording == 'quoted'")
         assert set(quoted.index) == {"sigma-255", "low-complexity"} and set(quoted["source"]) == {"Abstract"}
 
@@ -93,6 +94,8 @@ class TestRows:
                 expected = "not testable"
             elif not outcomes:
                 expected = "not measured"
+            elif "fails" in outcomes.values() and outcomes.get("released") not in (None, "holds", "fails"):
+                expected = "inconclusive"
             elif "fails" in outcomes.values():
                 as_released = outcomes.get("released") == "holds"
                 expected = "reproduced only as released" if as_released else "not reproduced"
@@ -124,10 +127,22 @@ class TestRows:
         for _, row in smoothing.iterrows():
             assert row["min"] == pytest.approx(1 - 0.05 / row["size"], rel=1e-5)
 
+    def test_equivalence_can_be_checked_from_the_row(self, places: Places, table: pd.DataFrame) -> None:
+        tests = pd.read_csv(places.profile(SMALL) / "claim_tests.csv").set_index("claim")
+        margins = {"smoothing-accuracy": 0.005, "sigma-255": 0.005, "accuracy/Normal/cnn_accuracy": 0.02}
+        for name, margin in margins.items():
+            rows = tests.loc[[name]]
+            rows = rows[rows["outcome"] != "shown"]
+            assert len(rows) and rows[["low_90", "high_90"]].notna().all(axis=None)
+            assert ((rows["low"] <= rows["low_90"]) & (rows["high_90"] <= rows["high"])).all()
+            held = rows[["low_90", "high_90"]].abs().max(axis=1) < margin
+            assert ((rows["outcome"] == "holds") <= held).all()
+        assert tests.loc[["epsilon-10", "overfitting"], ["low_90", "high_90"]].isna().all(axis=None)
+
     def test_each_claim_says_how_it_is_decided(self, table: pd.DataFrame) -> None:
         for name in SENTENCES - {"low-complexity"}:
             protocols = ["corrected"] if name in ("trade-off", "radius") else ["released", "written"]
-            protocols += ["corrected"] if name.startswith(("smoothing", "abstention")) else []
+            protocols += ["corrected"] if name.startswith("smoothing") or name == "abstention-0.001" else []
             assert table.loc[name, "decided_by"].split() == protocols, name
 
     def test_every_query_but_that_of_the_hypothesis_measured_something(self, found: list[Judgement[Evidence]]) -> None:

@@ -144,10 +144,10 @@ class TestVerdicts:
 
     def test_says_what_was_measured_under_each(self, rows: list[list[str]]) -> None:
         released, written, corrected = rows[0][3:]
-        assert released == "holds: 0.5 [0.25, 0.75] (a network)"
+        assert released == "holds: accuracy 0.5 [0.25, 0.75] (a network)"
         # Of the tests that fail the one with the largest value.
-        assert written == "fails: -2 [-2.25, -1.75] (Control, seed 0; 3 tests)"
-        assert corrected == "shown: 0.125 [-0.125, 0.375] (a network)"
+        assert written == "fails: accuracy -2 [-2.25, -1.75] (Control, seed 0; 3 tests)"
+        assert corrected == "shown: accuracy 0.125 [-0.125, 0.375] (a network)"
 
     def test_says_where_nothing_was_that_decides(self, rows: list[list[str]]) -> None:
         nothing = ("", "—")
@@ -185,7 +185,8 @@ class TestFinding:
         write(places, job(DOWNSCALED), errors(smoothed=20))
         smoothing, attack = self.found(places)
         assert "sigma 0.15 on pixels" in smoothing and "falls from 1.00 or more to 0.60 to 0.60" in smoothing
-        assert "of 1 networks give at least 60.00% of their networks' answers on 50 images" in smoothing
+        same = "1 networks and their smoothed classifiers give the same answer on 60.00% of 50 images or more"
+        assert same in smoothing
         assert "the sigma of 255 that the paper writes" in smoothing
         assert "the 1 networks measured here keep an accuracy of 1.000 to 1.000" in attack
         assert "UpscaledAI is number" not in attack
@@ -203,30 +204,39 @@ class TestFinding:
         write(places, job(NORMAL, seed=1, precision="bfloat16"), errors(20, 20))
         write(places, job(NORMAL, seed=2), errors(30, 30))
         assert self.found(places) == before
-        assert "of 1 networks" in before[0] and "the 1 networks" in before[1]
+        assert "1 networks and their" in before[0] and "the 1 networks" in before[1]
         write(places, job(NORMAL, seed=0, precision="bfloat16"), errors(20, 20))
         assert "0.600 to 0.600" in self.found(places)[1]
 
     @pytest.fixture
     def resolution(self, tmp_path: Path) -> Path:
         columns = ["comparison", "schedule", "variant", "sigma_28", "difference", "simultaneous_low",
-                   "simultaneous_high", "normal_acr_28"]  # fmt: skip
+                   "simultaneous_high", "normal_acr_28", "normal_at_largest"]  # fmt: skip
         fair, other = "equal noise on the picture", "equal sigma"
         rows = [
-            (fair, "reduced", "Control", 0.25, 0.0625, 0.05, 0.075, 0.5),
-            (fair, "reduced", "Downscaled", 0.25, -0.125, -0.25, -0.0625, 0.5),
-            (fair, "reduced", "Downscaled", 0.5, 0.9, 0.8, 1, 0.7),
-            (fair, "full", "Downscaled", 0.25, 0.9, 0.8, 1, 0.7),
-            (other, "reduced", "Downscaled", 0.25, 0.9, 0.8, 1, 0.7),
+            (fair, "reduced", "Control", 0.25, 0.0625, 0.05, 0.075, 0.5, 0.6),
+            (fair, "reduced", "Downscaled", 0.25, -0.125, -0.25, -0.0625, 0.5, 0.6),
+            (fair, "reduced", "Downscaled", 0.5, -0.375, -0.5, -0.25, 0.7, 0.1),
+            (fair, "full", "Downscaled", 0.25, 0.9, 0.8, 1, 0.7, 0.1),
+            (other, "reduced", "Downscaled", 0.25, 0.9, 0.8, 1, 0.7, 0.1),
         ]
         (tmp_path / "corrected").mkdir()
         pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "corrected" / "resolution.csv", index=False)
         return tmp_path
 
-    def test_of_resolution_is_of_the_noise_of_most_networks(self, resolution: Path) -> None:
+    def test_of_resolution_is_of_every_noise(self, resolution: Path) -> None:
         (sentence,) = finding(resolution)
-        assert "(sigma * 28 / side = 0.25)" in sentence and "28x28 network (0.500)" in sentence
-        assert sentence.endswith("+0.062 [+0.050, +0.075] for Control, -0.125 [-0.250, -0.062] for Downscaled.")
+        weak, strong = sentence.split("28x28 network: ")[1].split("; ")
+        assert weak == (
+            "at 0.25 by +0.062 [+0.050, +0.075] for Control, -0.125 [-0.250, -0.062] for Downscaled (Normal: 0.500, "
+            "and 60% of its images have the largest radius that the draws can certify)"
+        )
+        assert strong.startswith("at 0.5 by -0.375 [-0.500, -0.250] for Downscaled (Normal: 0.700, and 10% of its")
+
+    def test_where_nothing_differs_it_says_all(self, places: Places) -> None:
+        write(places, job(DOWNSCALED))
+        smoothing, _ = self.found(places)
+        assert "1 networks and their smoothed classifiers give the same answer on all 50 images" in smoothing
 
     def test_without_a_fair_comparison_there_is_none(self, resolution: Path) -> None:
         path = resolution / "corrected" / "resolution.csv"

@@ -28,7 +28,7 @@ def print_plan(jobs: Sequence[CorrectedJob], places: Places) -> None:
         )
         for job in jobs
     ]
-    print_estimates(f"Profile {profile.profile.name}, protocol corrected: still to do", rows)
+    print_estimates(f"Profile {profile.profile.name}, protocol corrected: plan", rows)
 
 
 def estimate(job: CorrectedJob, places: Places) -> Estimate:

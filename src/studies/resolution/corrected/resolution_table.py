@@ -18,9 +18,9 @@ from src.studies.resolution.corrected.comparison_tables import BOOTSTRAP_SEED, c
 from src.studies.resolution.corrected.measurements import IDENTITY, Log, Measured, shown
 
 RESOLUTION_COLUMNS = (
-    *IDENTITY, "comparison", "n", "images", "acr_28", "largest_acr_28", "normal_sigma", "normal_acr_28",
-    "normal_largest_acr_28", "difference", "difference_low", "difference_high", "rows_in_group", "simultaneous_low",
-    "simultaneous_high", "normal_trial", "trial",
+    *IDENTITY, "comparison", "n", "images", "acr_28", "largest_acr_28", "at_largest", "normal_sigma", "normal_acr_28",
+    "normal_largest_acr_28", "normal_at_largest", "difference", "difference_low", "difference_high", "rows_in_group",
+    "simultaneous_low", "simultaneous_high", "normal_trial", "trial",
 )  # fmt: skip
 
 COMPARISONS: tuple[tuple[str, Callable[[Measured], float]], ...] = (
@@ -40,7 +40,8 @@ def resolution_table(measured: list[Measured]) -> pd.DataFrame:
     certified by one n, at equal noise, which is equal either on the picture (sigma * 28 / side) or on the pixels
     (sigma). A row has both networks' ACR on the images that both have been certified on, the difference (this network
     less Normal) with its paired bootstrap interval, and the interval at which all of the group's rows hold together
-    with 95% (Bonferroni). `largest_acr_28` is what n draws could certify at the most, all of them being hits.
+    with 95% (Bonferroni). `largest_acr_28` is what n draws could certify at the most, all of them being hits;
+    `at_largest` is the share of images that have it, whose radii more draws would tell apart.
 
     The intervals are about test images like these and not about seeds: another training of the same network would give
     another ACR.
@@ -83,9 +84,11 @@ def _row(one: Measured, log: Log, normal: Measured, normal_log: Log, count: int)
         "images": len(images),
         "acr_28": radii.mean(),
         "largest_acr_28": shown(one.to_28(log.largest_radius)),
+        "at_largest": _at_largest(radii, one, log),
         "normal_sigma": normal.sigma,
         "normal_acr_28": reference.mean(),
         "normal_largest_acr_28": shown(normal.to_28(normal_log.largest_radius)),
+        "normal_at_largest": _at_largest(reference, normal, normal_log),
         "difference": alone.estimate,
         "difference_low": alone.low,
         "difference_high": alone.high,
@@ -95,6 +98,11 @@ def _row(one: Measured, log: Log, normal: Measured, normal_log: Log, count: int)
         "normal_trial": normal.trial.key,
         "trial": one.trial.key,
     }
+
+
+def _at_largest(radii: np.ndarray, one: Measured, log: Log) -> float:
+    """The share of images that have the largest radius; another version of SciPy may have rounded it otherwise."""
+    return float(np.isclose(radii, one.to_28(log.largest_radius), rtol=1e-4).mean())
 
 
 def _radii(one: Measured, log: Log, images: pd.Index) -> np.ndarray:

@@ -62,6 +62,13 @@ class TestRow:
         # 0.25 * Phi^-1(0.001^(1 / 1000)) = 0.61582, half as large in the unit of 28x28.
         assert row[["largest_acr_28", "normal_largest_acr_28"]].tolist() == [0.3079, 0.61581]
 
+    def test_the_share_of_images_that_have_it(self, tmp_path: Path) -> None:
+        # All hits, which is sigma times 2.463, some hits, and all hits for the wrong class.
+        certify(tmp_path, NORMAL, 0.25, [0.6158, 0.1, 0.2, 0.3])
+        certify(tmp_path, DOWNSCALED, 0.25, [0.6158, 0.6158, 0.1, -0.6158])
+        row = rows_of(tmp_path).iloc[0]
+        assert row[["at_largest", "normal_at_largest"]].tolist() == [0.5, 0.25]
+
     def test_one_image_has_no_interval(self, tmp_path: Path) -> None:
         certify(tmp_path, NORMAL, 0.25, [0.1])
         certify(tmp_path, DOWNSCALED, 0.25, [0.1])
