@@ -11,7 +11,6 @@ import pandas as pd
 
 from src.base import InputError
 from src.claims import Claim, Comparison, Evidence, Judgement, Outcome, Verdict, outcome
-from src.metrics import Interval
 
 TEST_COLUMNS = (
     "claim", "protocol", "subject", "quantity", "value", "low", "high", "confidence", "low_90", "high_90", "outcome",
@@ -52,7 +51,7 @@ def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
         return {**dict.fromkeys(("outcome", "subject", "quantity"), ""),
                 **dict.fromkeys(("value", "low", "high", "seeds", "images"), math.nan), "tests": 0}  # fmt: skip
     found, shown = outcome(tests), least_in_favour(tests)
-    low, high = ends(shown.value)
+    low, high = shown.value.ends
     return {
         "outcome": found if found is not None else Outcome.SHOWN,
         "subject": shown.subject,
@@ -64,13 +63,6 @@ def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
         "images": shown.images,
         "tests": len(tests),
     }
-
-
-def ends(interval: Interval | None) -> tuple[float, float]:
-    """Of an interval; NaN where there is none, or where it ends nowhere, as a single training's does."""
-    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
-        return math.nan, math.nan
-    return interval.low, interval.high
 
 
 def least_in_favour(tests: Sequence[Comparison]) -> Comparison:
@@ -104,7 +96,8 @@ def tests_table(judgements: Sequence[Judgement[Evidence]]) -> pd.DataFrame:
 
 
 def _test_row(claim: str, test: Comparison) -> dict[str, str | float | int]:
-    (low, high), (low_90, high_90) = ends(test.value), ends(test.narrow)
+    low, high = test.value.ends
+    low_90, high_90 = test.narrow.ends if test.narrow else (math.nan, math.nan)
     return {
         "claim": claim,
         "protocol": test.protocol,
@@ -149,7 +142,7 @@ def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
     if not tests:
         return "not measured" if protocol in judgement.claim.decided_by else ""
     test = least_in_favour(tests)
-    low, high = ends(test.value)
+    low, high = test.value.ends
     between = "without an interval" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
     value = f"{test.quantity} {test.value.estimate:.4g} {between}"
     others = f"; {len(tests)} tests" if len(tests) > 1 else ""

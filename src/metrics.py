@@ -28,6 +28,11 @@ class Interval(NamedTuple):
     def __contains__(self, value: object) -> bool:
         return isinstance(value, numbers.Real) and self.low <= float(value) <= self.high
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """low and high for a table; NaN where it ends nowhere, as over a single training."""
+        return (self.low, self.high) if math.isfinite(self.low) and math.isfinite(self.high) else (math.nan, math.nan)
+
 
 def wilson_interval(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
     """A proportion with its score interval (Wilson 1927, without continuity correction).

@@ -183,6 +183,12 @@ def test_an_interval_contains_what_lies_between_its_ends(value: object, inside: 
     assert (value in Interval(0.25, 0.2, 0.4)) is inside
 
 
+def test_an_interval_that_ends_nowhere_has_no_ends_in_a_table() -> None:
+    assert Interval(0.25, 0.2, 0.4).ends == (0.2, 0.4)
+    for low, high in ((-math.inf, math.inf), (0.2, math.inf), (math.nan, math.nan)):
+        assert all(map(math.isnan, Interval(0.25, low, high).ends))
+
+
 def test_numpys_numbers_are_inside_too() -> None:
     interval = wilson_interval(1, 2)
     assert np.float32(0.5) in interval and np.int64(2) not in interval and "0.5" not in interval

@@ -159,10 +159,14 @@ class TestNumbers:
                 decides = protocol in row["decided_by"].split() or not row[f"{protocol}_outcome"]
                 assert said == (row[f"{protocol}_outcome"] if decides else f"({row[f'{protocol}_outcome']})")
             assert verdict == row["verdict"]
-        cells = claims[claims.index.str.contains("/")]["verdict"].value_counts()
+        cells = claims[claims.index.str.contains("/")]
         (counted,) = re.findall(r"Verdicts on the paper's 36 cells:\s+([^.]*)\.", README)
+        (alone,) = re.findall(r" \((\d+) of them measured as released alone\)", counted)
+        counted = re.sub(r" \(.*?\)", "", counted)
         said = {kind: int(number) for number, kind in (one.split(" ", 1) for one in counted.split(", "))}
-        assert said == cells.to_dict()
+        assert said == cells["verdict"].value_counts().to_dict()
+        reproduced = cells[cells["verdict"] == "reproduced"]
+        assert int(alone) == (reproduced["measured_under"] == "released").sum()
 
     def test_of_the_sweeps(self) -> None:
         for name, values in (("sigma", SWEEP_SIGMAS), ("epsilon", SWEEP_EPSILONS)):

@@ -205,5 +205,6 @@ def _common(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[pd.DataFrame]
 
 
 def _columns(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+    low, high = found.ends
+    return {name: found.estimate, f"{name}_low": low, f"{name}_high": high}
 

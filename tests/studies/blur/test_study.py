@@ -18,6 +18,7 @@ from src.base import InputError, LabeledImages
 from src.claims import Verdict
 from src.datasets.cifar10 import Cifar10
 from src.places import Places
+from src.plotting import save
 from src.studies.blur import networks, run
 from src.studies.blur.config import (
     BLURRED,
@@ -249,7 +250,7 @@ class TestTables:
             assert table.loc[key, "minus_control"] == pytest.approx(means[key] - means[theirs], abs=1e-6)
         assert table.loc[(PLAIN.name, "none", 0.0, 0.0)].isna()["control"]
 
-    def test_the_ends_of_an_accuracys_interval_are_accuracies(self, done: Places) -> None:
+    def test_the_ends_of_an_accuracys_interval_are_accuracies(self, done: Places, tmp_path: Path) -> None:
         """Of two trainings one is always right and the other always wrong; those of the control are the reverse."""
         chosen = [one for one in load_evidence(done, PROFILE) if one.trial.variant in (BLURRED.name, UNBLURRED.name)]
         answered = []
@@ -265,6 +266,12 @@ class TestTables:
         assert (blurred["minus_control_low"] < -1).all() and (blurred["minus_control_high"] > 1).all()
         alone = training_table([one for one in answered if one.trial.seed == 0])
         assert alone[["accuracy_low", "accuracy_high"]].isna().all(axis=None)
+        gained = alone[alone["variant"] == BLURRED.name]
+        assert gained["minus_control"].notna().all()
+        assert gained[["minus_control_low", "minus_control_high"]].isna().all(axis=None)
+        # And it can be drawn.
+        alone.to_csv(tmp_path / "training.csv", index=False)
+        save(FIGURES["training.png"](tmp_path), tmp_path / "training.png")
 
     def test_layers_are_named_alike_and_seen_under_gaussian_blur_alone(self, done: Places) -> None:
         layers, propagation = (
