@@ -30,8 +30,11 @@ def outlier(folder: Path) -> Figure:
     path = folder / OUTLIER
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(COLUMNS))
     groups = list(table.groupby(["profile", "networks"], sort=False))
-    figure = Figure(figsize=(WIDTH, 0.7 + 1.75 * max(1, len(groups))), layout="constrained")
-    axes = figure.subplots(max(1, len(groups)), 1, squeeze=False)[:, 0]
+    # As high as the rows need, each of two lines.
+    rows_of = [len(rows) for _, rows in groups] or [2]
+    figure = Figure(figsize=(WIDTH, 0.6 + sum(0.6 + 0.36 * count for count in rows_of)), layout="constrained")
+    heights = [0.4 + count for count in rows_of]
+    axes = figure.subplots(len(rows_of), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     colour, marker = SERIES[0]
     for panel, ((profile, networks), rows) in zip(axes, groups, strict=False):
         places = np.arange(len(rows))[::-1]
@@ -41,12 +44,13 @@ def outlier(folder: Path) -> Figure:
         panel.axvline(0, color=GREY, linewidth=0.8)
         panel.plot(_published_gap(networks), places[0], **PAPER_MARK)
         panel.set_yticks(places, rows["part"].str.replace(": ", ":\n"))
+        panel.tick_params(labelbottom=True)
         panel.set_ylim(-0.6, len(rows) - 0.4)
         first = rows.iloc[0]
         counts = f"trainings: {first['seeds']}, images: {first['images']:,}"
-        panel.set_title(f"{networks}, profile {profile} ({counts})", loc="left")
+        panel.set_title(f"{networks}\nprofile {profile} ({counts})", loc="left")
     if not groups:
         axes[0].set_axis_off()
         axes[0].text(0.5, 0.5, "Nothing measured yet: it needs UpscaledAI and Control.", ha="center")
-    axes[-1].set_xlabel("difference in accuracy under FGSM (bars: 95% intervals; diamond: the paper's gap)")
+    axes[-1].set_xlabel("difference in accuracy under FGSM\n(bars: 95% intervals; diamond: the paper's gap)")
     return figure

@@ -271,7 +271,7 @@ class TestFigure:
         ]
         titles = [one.get_title(loc="left") for one in axes]
         assert titles == [
-            f"{pair}, profile smoke (trainings: 1, images: 100)"
+            f"{pair}\nprofile smoke (trainings: 1, images: 100)"
             for pair in ("UpscaledAI and Control", "UpscaledAI Small and Control Small")
         ]
 
