@@ -13,8 +13,8 @@ from src.base import InputError
 from src.claims import Claim, Comparison, Evidence, Judgement, Outcome, Verdict, outcome
 
 TEST_COLUMNS = (
-    "claim", "protocol", "subject", "quantity", "value", "low", "high", "confidence", "low_90", "high_90", "outcome",
-    "p_value", "seeds", "images", "note",
+    "claim", "protocol", "subject", "quantity", "measured", "value", "low", "high", "confidence", "low_90", "high_90",
+    "outcome", "p_value", "seeds", "images", "note",
 )  # fmt: skip
 
 
@@ -48,14 +48,15 @@ def _row(judgement: Judgement[Evidence], protocols: Sequence[str]) -> dict[str, 
 
 def _cells(tests: tuple[Comparison, ...]) -> dict[str, str | float | int]:
     if not tests:
-        return {**dict.fromkeys(("outcome", "subject", "quantity"), ""),
-                **dict.fromkeys(("value", "low", "high", "seeds", "images"), math.nan), "tests": 0}  # fmt: skip
+        numbers = ("measured", "value", "low", "high", "seeds", "images")
+        return {**dict.fromkeys(("outcome", "subject", "quantity"), ""), **dict.fromkeys(numbers, math.nan), "tests": 0}
     found, shown = outcome(tests), least_in_favour(tests)
     low, high = shown.value.ends
     return {
         "outcome": found if found is not None else Outcome.SHOWN,
         "subject": shown.subject,
         "quantity": shown.quantity,
+        "measured": shown.measured,
         "value": shown.value.estimate,
         "low": low,
         "high": high,
@@ -103,6 +104,7 @@ def _test_row(claim: str, test: Comparison) -> dict[str, str | float | int]:
         "protocol": test.protocol,
         "subject": test.subject,
         "quantity": test.quantity,
+        "measured": test.measured,
         "value": test.value.estimate,
         "low": low,
         "high": high,

@@ -6,7 +6,6 @@ verdict. Nobody writes a verdict down.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
 from src.metrics import CONFIDENCE, Interval
+
+RELEASED = "released"
+"""The protocol that does what a paper's author did."""
 
 Evidence = TypeVar("Evidence")
 """What a study's queries look at."""
@@ -54,6 +56,7 @@ class Comparison:
         images: test images that it rests on.
         confidence: of the interval; where a verdict rests on several, of each one of those that hold together with 95%.
         narrow: the interval at 90%, by which it was judged whether a difference counts as none; None in other tests.
+        measured: the quantity itself where `value` is its difference from a published number; NaN elsewhere.
         p_value: of a test that goes with it; NaN where there is none.
         note: what a reader should know of it.
     """
@@ -67,6 +70,7 @@ class Comparison:
     images: int
     confidence: float = CONFIDENCE
     narrow: Interval | None = None
+    measured: float = math.nan
     p_value: float = math.nan
     note: str = ""
 
@@ -118,7 +122,7 @@ class Judgement(Generic[Evidence]):
         if self.claim.query is None:
             return Verdict.NOT_TESTABLE
         together = {protocol: outcome(self.under(protocol)) for protocol in self.claim.decided_by}
-        return verdict({name: found for name, found in together.items() if found is not None})
+        return verdict({name: found for name, found in together.items() if found is not None}, self.claim.decided_by)
 
 
 def judge(claims: Sequence[Claim[Evidence]], evidence: Evidence) -> list[Judgement[Evidence]]:
@@ -143,29 +147,29 @@ def outcome(tests: Iterable[Comparison]) -> Outcome | None:
     return Outcome.HOLDS if found == {Outcome.HOLDS} else Outcome.INCONCLUSIVE
 
 
-def verdict(outcomes: Mapping[str, Outcome]) -> Verdict:
+def verdict(outcomes: Mapping[str, Outcome], decided_by: Sequence[str]) -> Verdict:
     """What the outcomes under the protocols that decide say together.
 
-    Reproduced if the claim holds under all, reproduced only as released if it holds under that and fails under another,
-    else not reproduced. Where an outcome is inconclusive, it is the verdict that follows whichever way that one would
-    turn out, or inconclusive if there is none.
+    Reproduced if the claim holds under all of them. Reproduced only as released if it holds under `released`, and
+    under another it fails, can't be told, or was not measured: so nothing is gained by measuring less. Where `released`
+    fails, not reproduced; where that can't be told, inconclusive. Where it has no say, not reproduced if one fails.
 
     Args:
         outcomes: by protocol; only of those with a measurement.
+        decided_by: the protocols that have a say.
     """
     if not outcomes:
         return Verdict.NOT_MEASURED
-    either = (Outcome.HOLDS, Outcome.FAILS)
-    ways = itertools.product(*(either if found == Outcome.INCONCLUSIVE else (found,) for found in outcomes.values()))
-    possible = {_settled(dict(zip(outcomes, way, strict=True))) for way in ways}
-    return possible.pop() if len(possible) == 1 else Verdict.INCONCLUSIVE
-
-
-def _settled(outcomes: Mapping[str, Outcome]) -> Verdict:
-    """The verdict where nothing is inconclusive."""
-    if Outcome.FAILS not in outcomes.values():
+    if all(outcomes.get(protocol) == Outcome.HOLDS for protocol in decided_by):
         return Verdict.REPRODUCED
-    return Verdict.ONLY_AS_RELEASED if outcomes.get("released") == Outcome.HOLDS else Verdict.NOT_REPRODUCED
+    if RELEASED not in decided_by:
+        return Verdict.NOT_REPRODUCED if Outcome.FAILS in outcomes.values() else Verdict.INCONCLUSIVE
+    match outcomes.get(RELEASED):
+        case Outcome.HOLDS:
+            return Verdict.ONLY_AS_RELEASED
+        case Outcome.FAILS:
+            return Verdict.NOT_REPRODUCED
+    return Verdict.INCONCLUSIVE
 
 
 def within_margin(narrow: Interval, simultaneous: Interval, margin: float) -> Outcome:

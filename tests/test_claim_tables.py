@@ -28,7 +28,7 @@ def comparison(outcome: Outcome, protocol: str = "released", number: int = 0) ->
     value = Interval(0.5 + number, 0.25 + number, 0.75 + number)
     return Comparison(
         protocol, f"network {number}", f"quantity {number}", value, outcome, seeds=1 + number, images=100 + number,
-        confidence=0.9 + 0.01 * number, p_value=0.125 * number, note=f"note {number}",
+        confidence=0.9 + 0.01 * number, measured=2.5 + number, p_value=0.125 * number, note=f"note {number}",
     )  # fmt: skip
 
 
@@ -66,8 +66,9 @@ class TestClaims:
             assert cells["released_outcome"] == worst
             assert cells["released_subject"] == f"network {shown}"
             assert cells["released_quantity"] == f"quantity {shown}"
-            numbers = [cells[f"released_{name}"] for name in ("value", "low", "high", "seeds", "images", "tests")]
-            assert numbers == [0.5 + shown, 0.25 + shown, 0.75 + shown, 1 + shown, 100 + shown, count]
+            names = ("measured", "value", "low", "high", "seeds", "images", "tests")
+            numbers = [cells[f"released_{name}"] for name in names]
+            assert numbers == [2.5 + shown, 0.5 + shown, 0.25 + shown, 0.75 + shown, 1 + shown, 100 + shown, count]
 
     def test_largest_whatever_its_sign_and_of_equals_the_first(self) -> None:
         tests = [comparison(FAILS, number=number) for number in (0, 2, -5, 4)] + [comparison(HOLDS, number=9)]
@@ -79,7 +80,8 @@ class TestClaims:
     def test_nothing_stands_where_nothing_was_measured(self) -> None:
         cells = row(comparison(INCONCLUSIVE))
         assert [cells[f"written_{name}"] for name in ("outcome", "subject", "quantity")] == ["", "", ""]
-        assert all(math.isnan(cells[f"written_{name}"]) for name in ("value", "low", "high", "seeds", "images"))
+        numbers = ("measured", "value", "low", "high", "seeds", "images")
+        assert all(math.isnan(cells[f"written_{name}"]) for name in numbers)
         assert cells["written_tests"] == 0 and cells["released_tests"] == 1
         assert row()["verdict"] == Verdict.NOT_MEASURED
 
@@ -122,7 +124,7 @@ class TestClaims:
         table = claims_table(judge([claim("b"), claim("a", None)], [comparison(HOLDS)]), PROTOCOLS)
         read = pd.read_csv(io.StringIO(table.to_csv(index=False)), keep_default_na=False)
         assert read["claim"].tolist() == ["b", "a"]
-        assert read["verdict"].tolist() == ["reproduced", "not testable"]
+        assert read["verdict"].tolist() == ["reproduced only as released", "not testable"]
         assert read["released_outcome"].tolist() == ["holds", ""]
         assert read["statement"].tolist() == ['It is "so", always'] * 2
 
@@ -140,6 +142,7 @@ class TestTests:
                 f"network {number}", f"quantity {number}", f"note {number}",
             )  # fmt: skip
             assert (one["value"], one["low"], one["high"]) == (0.5 + number, 0.25 + number, 0.75 + number)
+            assert one["measured"] == 2.5 + number
             assert (one["seeds"], one["images"], one["p_value"]) == (1 + number, 100 + number, 0.125 * number)
             assert one["confidence"] == 0.9 + 0.01 * number
         assert table[["low_90", "high_90"]].isna().all(axis=None)
@@ -159,7 +162,8 @@ class TestTests:
     def test_without_a_word_of_it_the_confidence_is_95_percent(self) -> None:
         bare = Comparison("released", "", "", Interval(0.0, 0.0, 0.0), HOLDS, seeds=1, images=1)
         table = claim_tables.tests_table([Judgement(claim(), (bare,))])
-        assert table["confidence"].tolist() == [0.95] and table["p_value"].isna().all()
+        assert table["confidence"].tolist() == [0.95]
+        assert table[["p_value", "measured"]].isna().all(axis=None)
 
     def test_columns_stand_also_where_no_test_does(self) -> None:
         some_rows = claim_tables.tests_table([Judgement(claim(), (comparison(HOLDS),))])

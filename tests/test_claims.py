@@ -61,13 +61,13 @@ class TestOutcome:
 TRUTH = {
     # Under `released`, under `written`.
     (None, None): Verdict.NOT_MEASURED,
-    (None, HOLDS): Verdict.REPRODUCED,
-    (None, FAILS): Verdict.NOT_REPRODUCED,
+    (None, HOLDS): Verdict.INCONCLUSIVE,
+    (None, FAILS): Verdict.INCONCLUSIVE,
     (None, INCONCLUSIVE): Verdict.INCONCLUSIVE,
-    (HOLDS, None): Verdict.REPRODUCED,
+    (HOLDS, None): Verdict.ONLY_AS_RELEASED,
     (HOLDS, HOLDS): Verdict.REPRODUCED,
     (HOLDS, FAILS): Verdict.ONLY_AS_RELEASED,
-    (HOLDS, INCONCLUSIVE): Verdict.INCONCLUSIVE,
+    (HOLDS, INCONCLUSIVE): Verdict.ONLY_AS_RELEASED,
     (FAILS, None): Verdict.NOT_REPRODUCED,
     (FAILS, HOLDS): Verdict.NOT_REPRODUCED,
     (FAILS, FAILS): Verdict.NOT_REPRODUCED,
@@ -84,7 +84,7 @@ class TestVerdict:
     def test_of_two_protocols(self, found: tuple[Outcome | None, Outcome | None], expected: Verdict) -> None:
         by_name = dict(zip(("released", "written"), found, strict=True))
         measured = {name: one for name, one in by_name.items() if one is not None}
-        assert verdict(measured) is expected
+        assert verdict(measured, tuple(by_name)) is expected
         tests = [comparison(one, name) for name, one in measured.items()]
         assert verdict_of(tests, "released", "written") is expected
         # What is only shown never counts, and neither does a protocol that does not decide.
@@ -99,23 +99,40 @@ class TestVerdict:
     @pytest.mark.parametrize("found", [*itertools.product((None, HOLDS, FAILS, INCONCLUSIVE), repeat=3)])
     def test_of_three_protocols(self, found: tuple[Outcome | None, ...]) -> None:
         """The rule again, by counting: each case is met by one sentence of it."""
-        said = {one: found.count(one) for one in (None, HOLDS, FAILS, INCONCLUSIVE)}
         cases = {
-            Verdict.NOT_MEASURED: said[None] == 3,
-            Verdict.REPRODUCED: said[HOLDS] > 0 and said[HOLDS] + said[None] == 3,
-            # Without a failure it might be found everywhere; with one elsewhere, as released alone or nowhere.
-            Verdict.INCONCLUSIVE: said[INCONCLUSIVE] > 0 and (said[FAILS] == 0 or found[0] is INCONCLUSIVE),
-            Verdict.ONLY_AS_RELEASED: said[FAILS] > 0 and found[0] is HOLDS,
-            Verdict.NOT_REPRODUCED: said[FAILS] > 0 and found[0] in (FAILS, None),
+            Verdict.NOT_MEASURED: set(found) == {None},
+            Verdict.REPRODUCED: set(found) == {HOLDS},
+            Verdict.ONLY_AS_RELEASED: found[0] is HOLDS and set(found) != {HOLDS},
+            Verdict.NOT_REPRODUCED: found[0] is FAILS,
+            Verdict.INCONCLUSIVE: found[0] in (None, INCONCLUSIVE) and set(found) != {None},
         }
         (expected,) = (name for name, is_met in cases.items() if is_met)
         names = ("released", "written", "corrected")
         measured = {name: one for name, one in zip(names, found, strict=True) if one is not None}
-        assert verdict(measured) is expected
-        assert verdict(dict(reversed(measured.items()))) is expected
+        assert verdict(measured, names) is expected
+        assert verdict(dict(reversed(measured.items())), names) is expected
         tests = [comparison(one, name) for name, one in measured.items()]
         assert verdict_of(tests, *names) is expected
         assert verdict_of([*tests, *(comparison(SHOWN, name) for name in names)], *names) is expected
+
+    @pytest.mark.parametrize("found", [*itertools.product((None, HOLDS, FAILS, INCONCLUSIVE), repeat=2)])
+    def test_measuring_less_gains_nothing(self, found: tuple[Outcome | None, Outcome | None]) -> None:
+        """No verdict is better without one of the two than with it."""
+        worth = {Verdict.REPRODUCED: 2, Verdict.ONLY_AS_RELEASED: 1}
+        both = dict(zip(("released", "written"), found, strict=True))
+        for left_out in both:
+            measured = {name: one for name, one in both.items() if one is not None}
+            fewer = {name: one for name, one in measured.items() if name != left_out}
+            more_worth, fewer_worth = (worth.get(verdict(one, tuple(both)), 0) for one in (measured, fewer))
+            assert fewer_worth <= more_worth
+
+    def test_where_released_has_no_say_one_failure_decides(self) -> None:
+        names = ("mnist", "cifar10")
+        assert verdict({"mnist": HOLDS, "cifar10": HOLDS}, names) is Verdict.REPRODUCED
+        assert verdict({"mnist": HOLDS, "cifar10": FAILS}, names) is Verdict.NOT_REPRODUCED
+        assert verdict({"cifar10": FAILS}, names) is Verdict.NOT_REPRODUCED
+        assert verdict({"mnist": HOLDS}, names) is Verdict.INCONCLUSIVE
+        assert verdict({"mnist": HOLDS, "cifar10": INCONCLUSIVE}, names) is Verdict.INCONCLUSIVE
 
     def test_only_one_protocol_decides(self) -> None:
         tests = [comparison(FAILS, "released"), comparison(FAILS, "written"), comparison(HOLDS, "corrected")]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
@@ -154,6 +155,16 @@ class TestCommitted:
         neighbours = [NOTEBOOKS[near].name for near in (place - 1, place + 1) if 0 <= near < len(NOTEBOOKS)]
         linked = re.findall(r"\]\(([^)#]+)\)", texts(nbformat.read(path, as_version=4)))
         assert set(neighbours) <= set(linked)
+
+
+def test_the_claims_shown_are_those_of_the_committed_results() -> None:
+    """Else the notebooks were executed before the last results."""
+    folder = ROOT / "results" / "resolution" / "paper"
+    claims, tests = (pd.read_csv(folder / name, keep_default_na=False) for name in ("claims.csv", "claim_tests.csv"))
+    shown = texts(nbformat.read(ROOT / "notebooks" / "14_claims.ipynb", as_version=4))
+    assert f"{len(claims)} claims, {len(tests)} comparisons" in shown
+    for verdict, count in claims["verdict"].value_counts().items():
+        assert re.search(rf"<td>{verdict}</td>\\n\s*<td>{count}</td>", shown), verdict
 
 
 def test_places_on_machines_are_recognised() -> None:

@@ -160,13 +160,13 @@ class TestNumbers:
                 assert said == (row[f"{protocol}_outcome"] if decides else f"({row[f'{protocol}_outcome']})")
             assert verdict == row["verdict"]
         cells = claims[claims.index.str.contains("/")]
-        (counted,) = re.findall(r"Verdicts on the paper's 36 cells:\s+([^.]*)\.", README)
-        (alone,) = re.findall(r" \((\d+) of them measured as released alone\)", counted)
-        counted = re.sub(r" \(.*?\)", "", counted)
+        (counted,) = re.findall(r"verdicts on the paper's 36 cells are\s+([^;]*);", README)
+        (alone,) = re.findall(r" \((\d+) of them measured only so\)", counted)
+        counted = re.sub(r"\s+\([^)]*\)", "", counted)
         said = {kind: int(number) for number, kind in (one.split(" ", 1) for one in counted.split(", "))}
         assert said == cells["verdict"].value_counts().to_dict()
-        reproduced = cells[cells["verdict"] == "reproduced"]
-        assert int(alone) == (reproduced["measured_under"] == "released").sum()
+        as_released = cells[cells["verdict"] == "reproduced only as released"]
+        assert int(alone) == (as_released["measured_under"] == "released").sum()
 
     def test_of_the_sweeps(self) -> None:
         for name, values in (("sigma", SWEEP_SIGMAS), ("epsilon", SWEEP_EPSILONS)):

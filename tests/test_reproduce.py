@@ -315,13 +315,13 @@ class TestBadInput:
             ),
             (
                 "--profile seeds --protocol written corrected --variants Normal --recipes macer",
-                "protocol written, corrected: profile seeds has protocols released, released-112. Name one of these, "
+                "protocol corrected: profile seeds has protocols released, written, released-112. Name one of these, "
                 "or take another profile.",
             ),
             (
                 "--profile seeds --sigmas 0.25",
-                "protocol corrected: profile seeds has protocols released, released-112. Leave out --sigmas, or take "
-                "another profile.",
+                "protocol corrected: profile seeds has protocols released, written, released-112. Leave out --sigmas, "
+                "or take another profile.",
             ),
             (
                 "--protocol released --recipes macer --sigmas 0.25",

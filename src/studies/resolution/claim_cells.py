@@ -77,7 +77,7 @@ def cell_comparisons(evidence: Evidence, variant: str, metric: str, attacked: bo
                     images=len(found),
                     confidence=confidence,
                     narrow=narrow,
-                    note=f"measured {_measured(found, quantity):.4f}",
+                    measured=_measured(found, quantity),
                 )
     if metric == "rs_accuracy" and not attacked:
         yield from _beside(evidence, network)

@@ -52,7 +52,7 @@ def sentence_claims() -> list[Claim[Evidence]]:
 def _about_smoothing() -> Iterator[Claim[Evidence]]:
     same = (
         f"equivalence (two one-sided tests at 5%, McNemar's pairs): RS minus CNN within {smoothing.MARGIN:g} for every "
-        f"network; {FAMILY}"
+        f"network, an abstention (under `corrected` alone) being an error; {FAMILY}"
     )
     yield _sentence(
         "smoothing-accuracy", "There is no relative performance difference in accuracy between smoothed and "
@@ -70,7 +70,8 @@ def _about_smoothing() -> Iterator[Claim[Evidence]]:
     for alpha in smoothing.ALPHAS:
         yield _sentence(
             f"abstention-{alpha:g}", f"Abstention never arose (at alpha {alpha:g}).",
-            f"PREDICT answers every image at alpha {alpha:g} (the paper gives no alpha)",
+            f"PREDICT answers every image at alpha {alpha:g} (the paper gives no alpha); one without an answer is "
+            "enough to fail",
             partial(smoothing.abstention_never_arises, alpha=alpha),
             # `corrected` answers at 0.001 alone.
             READINGS if alpha == ALPHA else _names(),
@@ -108,8 +109,9 @@ def _about_certificates() -> Iterator[Claim[Evidence]]:
         "training with noise and smoothing, against a network without either: clean accuracy falls and accuracy under "
         f"FGSM rises, beyond zero in each test; {FAMILY}",
         certificates.smoothing_trades_accuracy_for_robustness, (CORRECTED,),
-        note="Decided where smoothing is done as its authors do; the paper's own networks, and what smoothing alone "
-        "does, stand beside.",
+        note="Decided where smoothing is done as its authors do, an abstention being an error; its networks have "
+        "another schedule, and may have another precision, than those of `written` beside them. The paper's own "
+        "networks, and what smoothing alone does, stand beside.",
     )
     yield _sentence(
         "radius", "The radius sigma (Pa - Pb) / 2 is certified.",
@@ -127,7 +129,8 @@ def _inferred_from_tables() -> Iterator[Claim[Evidence]]:
     yield _inferred(
         "esrgan-least-robust", "The ESRGAN network is the least robust.", attacked,
         f"over at least 5 trainings at 14x14 and 28x28, 3 at 56x56: under FGSM every other network's accuracy is above "
-        f"UpscaledAI's (over trainings and images); {FAMILY}", networks.esrgan_network_is_least_robust,
+        f"UpscaledAI's (over trainings and images), as released under the notebook's budgets and under 10/255 for all; "
+        f"{FAMILY}", networks.esrgan_network_is_least_robust,
     )
     pairs = [
         (table, variant.name, "cnn_accuracy")

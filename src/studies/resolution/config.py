@@ -216,7 +216,7 @@ PAPER = Profile(
 SEEDS = replace(
     QUICK,
     name="seeds",
-    variants=((RELEASED, VARIANTS), (RELEASED_112, (UPSCALED_AI, UPSCALED_AI_SMALL))),
+    variants=((RELEASED, VARIANTS), (WRITTEN, (DOWNSCALED, NORMAL)), (RELEASED_112, (UPSCALED_AI, UPSCALED_AI_SMALL))),
 )
 """As `quick`, for several seeds: how far two trainings of a network lie apart, and what the place of the noise does."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -57,25 +57,36 @@ class Evidence:
 
         Returns:
             The trainings network by network, with their records of the condition; where neither profile has enough,
-            those of the one that lacks fewer.
+            those of the one that lacks fewer, and rather of one that has some of each.
         """
-        sources = [
-            [
-                [
-                    (job, found)
-                    for job, records in jobs
-                    if (job.protocol, job.variant) == (protocol, network)
-                    and (found := first_images(select(records, condition), job.profile.test_images[-1])) is not None
-                ]
-                for network, condition in conditions.items()
-            ]
-            for jobs in (self.jobs, self.reduced)
-        ]
+        sources = [trainings_of(jobs, protocol, conditions) for jobs in (self.jobs, self.reduced)]
 
-        def lacking(source: list[list[tuple[Job, pd.DataFrame]]]) -> int:
-            return sum(max(0, count - len(found)) for found, count in zip(source, needed.values(), strict=True))
+        def lacking(source: list[list[tuple[Job, pd.DataFrame]]]) -> tuple[bool, int]:
+            missing = sum(max(0, count - len(found)) for found, count in zip(source, needed.values(), strict=True))
+            return not all(source), missing
 
         return min(sources, key=lacking)
+
+
+def trainings_of(
+    jobs: Sequence[tuple[Job, pd.DataFrame]], protocol: Protocol, conditions: Mapping[Variant, Condition]
+) -> list[list[tuple[Job, pd.DataFrame]]]:
+    """The trainings of each network under a protocol, with their records of its condition, network by network.
+
+    Args:
+        jobs: with all of their records.
+        protocol: under which they were trained.
+        conditions: of each network; a training counts once it has it on its profile's largest test set.
+    """
+    return [
+        [
+            (job, found)
+            for job, records in jobs
+            if (job.protocol, job.variant) == (protocol, network)
+            and (found := first_images(select(records, condition), job.profile.test_images[-1])) is not None
+        ]
+        for network, condition in conditions.items()
+    ]
 
 
 def load_evidence(places: Places, profile: Profile) -> Evidence:

@@ -104,7 +104,7 @@ class TestAccuracy:
         asked = {*one.paper_conditions, attacked(2), attacked(10)}
         good = as_published(name, 2_000)
         write(places, one, lambda other: good if other == condition else range(400), only=asked)
-        assert judged_claim(places, name, MANY).verdict is Verdict.REPRODUCED
+        assert judged_claim(places, name, MANY).verdict is Verdict.ONLY_AS_RELEASED
         flip(one.records(places), condition, 400)
         assert judged_claim(places, name, MANY).verdict is Verdict.NOT_REPRODUCED
 
@@ -114,7 +114,7 @@ class TestAccuracy:
         assert test.value == newcombe_interval(93, 100, 916, 1000, EACH)
         assert test.confidence == pytest.approx(EACH)
         assert (test.protocol, test.seeds, test.images) == ("released", 1, 100)
-        assert test.subject == "UpscaledAI, seed 0, epsilon 10/255" and test.note == "measured 0.9300"
+        assert test.subject == "UpscaledAI, seed 0, epsilon 10/255" and (test.measured, test.note) == (0.93, "")
         assert test.quantity == "accuracy, measured minus reported"
 
     def test_a_hundred_images_are_too_few_to_agree(self, places: Places) -> None:
@@ -192,7 +192,7 @@ class TestWhichRecords:
         assert test.subject == "Normal, seed 0, bfloat16" and test.outcome is Outcome.FAILS
         write(places, job(NORMAL), only=[CLEAN])
         (test,) = judged_claim(places, self.NAME).tests
-        assert test.subject == "Normal, seed 0" and test.note == "measured 1.0000"
+        assert test.subject == "Normal, seed 0" and test.measured == 1
 
     def test_seeds_of_the_other_profile_do_not_count(self, places: Places) -> None:
         write(places, job(NORMAL, profile=SEEDS), only=[CLEAN])
@@ -204,11 +204,11 @@ class TestLoss:
 
     def test_the_records_losses_decide(self, places: Places) -> None:
         one = write(places, job(DOWNSCALED), loss=0.0892)
-        assert judged_claim(places, self.NAME).verdict is Verdict.REPRODUCED
-        assert judged_claim(places, "accuracy/Downscaled/rs_loss").verdict is Verdict.REPRODUCED
+        assert judged_claim(places, self.NAME).verdict is Verdict.ONLY_AS_RELEASED
+        assert judged_claim(places, "accuracy/Downscaled/rs_loss").verdict is Verdict.ONLY_AS_RELEASED
         change(one.records(places), CLEAN, lambda rows: rows.assign(loss=2 * rows["loss"]))
         assert judged_claim(places, self.NAME).verdict is Verdict.NOT_REPRODUCED
-        assert judged_claim(places, "accuracy/Downscaled/rs_loss").verdict is Verdict.REPRODUCED
+        assert judged_claim(places, "accuracy/Downscaled/rs_loss").verdict is Verdict.ONLY_AS_RELEASED
 
     def test_losses_that_spread_too_far_are_inconclusive(self, places: Places) -> None:
         # The 100 made-up losses have a mean of 1.097 times this.
@@ -222,6 +222,7 @@ class TestLoss:
         losses = one.records(places).load().query("classifier == 'rs' and sigma < 0.001 and attack == 'none'")["loss"]
         (test,) = judged_claim(places, "accuracy/Normal/rs_loss").tests
         assert test.value.estimate == pytest.approx(losses.mean() - 0.1043)
+        assert test.measured == pytest.approx(losses.mean())
         assert test.value == bootstrap_against_published(losses.to_numpy(), 0.1043, 1000, 0, EACH)
         assert test.outcome is Outcome.FAILS and test.images == 100
 
@@ -250,7 +251,7 @@ class TestBeside:
         (test,) = found.under("corrected")
         assert (test.outcome, test.value, test.images) == (Outcome.SHOWN, wilson_interval(5, 20), 20)
         assert "full" in test.subject and "0.25" in test.subject
-        assert found.verdict is Verdict.REPRODUCED
+        assert found.verdict is Verdict.ONLY_AS_RELEASED
         for other in ("accuracy/Normal/cnn_accuracy", "accuracy/Normal/rs_loss", "adversarial/Normal/rs_accuracy"):
             assert judged_claim(places, other, LARGE).under("corrected") == ()
 

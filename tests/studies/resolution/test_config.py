@@ -160,7 +160,17 @@ def test_every_profile_can_be_carried_out(profile: Profile) -> None:
     # The sweep's records are part of the tables' where both have a condition.
     assert 1 <= profile.sweep_images <= profile.test_images[-1]
     planned = {protocol for protocol, _ in profile.variants}
-    assert planned == ({RELEASED, RELEASED_112} if profile is SEEDS else set(PAPER_PROTOCOLS))
+    assert planned == set(PROTOCOLS if profile is SEEDS else PAPER_PROTOCOLS)
+
+
+def test_profile_seeds_is_quick_with_more_to_compare() -> None:
+    assert asdict(SEEDS) | {"variants": None} == asdict(QUICK) | {"name": "seeds", "variants": None}
+    assert {protocol.name: [variant.name for variant in variants] for protocol, variants in SEEDS.variants} == {
+        "released": list(MODELS),
+        # Where a network costs under a minute.
+        "written": ["Downscaled", "Normal"],
+        "released-112": ["UpscaledAI", "UpscaledAI Small"],
+    }
 
 
 def test_epochs_go_by_the_side() -> None:

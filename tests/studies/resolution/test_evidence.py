@@ -96,10 +96,12 @@ class TestTrainings:
             ((1, 1), (5, 5), "seeds"),
             # Neither has enough: more than is needed of one makes up for nothing.
             ((2, 2), (9, 0), "smoke"),
-            ((9, 0), (1, 2), "smoke"),
-            ((9, 0), (2, 2), "seeds"),
             ((2, 1), (1, 2), "smoke"),
             ((0, 0), (1, 0), "seeds"),
+            # Without one of the networks there is nothing to compare, however many there are of the other.
+            ((1, 1), (3, 0), "smoke"),
+            ((9, 0), (1, 2), "seeds"),
+            ((9, 0), (1, 1), "seeds"),
         ],
     )
     def test_are_of_this_profile_unless_the_other_lacks_fewer(
