@@ -146,7 +146,8 @@ def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
     test = least_in_favour(tests)
     low, high = test.value.ends
     between = "without an interval" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
-    value = f"{test.quantity} {test.value.estimate:.4g} {between}"
+    itself = "" if math.isnan(test.measured) else f"{test.measured:.4g}; "
+    value = f"{itself}{test.quantity} {test.value.estimate:.4g} {between}"
     others = f"; {len(tests)} tests" if len(tests) > 1 else ""
     return f"{outcome(tests) or test.outcome}: {value} ({test.subject}{others})"
 

@@ -152,6 +152,14 @@ class TestTests:
         (one,) = claim_tables.tests_table([Judgement(claim(), (judged,))]).to_dict("records")
         assert (one["low"], one["low_90"], one["high_90"], one["high"]) == (0.25, 0.375, 0.625, 0.75)
 
+    def test_a_report_says_the_measured_number_before_its_difference(self) -> None:
+        plain, cell = (replace(comparison(HOLDS), measured=measured) for measured in (math.nan, 0.982))
+        found = [Judgement(claim(), (test,)) for test in (plain, cell)]
+        assert claim_tables.verdict_rows(found, PROTOCOLS)["released"].tolist() == [
+            "holds: quantity 0 0.5 [0.25, 0.75] (network 0)",
+            "holds: 0.982; quantity 0 0.5 [0.25, 0.75] (network 0)",
+        ]
+
     def test_an_interval_that_ends_nowhere_is_none(self) -> None:
         endless = Interval(0.5, -math.inf, math.inf)
         test = replace(comparison(INCONCLUSIVE), value=endless, narrow=endless)
