@@ -12,7 +12,7 @@ from src.base import InputError
 from src.datasets.resolution import Resolution
 from src.plotting import pictures
 from src.showing import digit_image, places, profile_of
-from src.studies.blur.config import LAYER_BOUNDARY, PROFILES
+from src.studies.blur.config import BOUNDARY, PROFILES
 from src.studies.blur.kernels import GaussianBlur
 from src.trials import Trial
 from src.trials_table import load_trials
@@ -70,16 +70,18 @@ def blur_digit(digit: int, sigma: float, which: int = 0) -> Attempt:
     image = digit_image(digit, Resolution(14, trial.training["resized_by"]), which)
     network = load_network(replace(trial, precision="float32"), places().trial(trial))
     sharp = image.as_float()
-    soft = blur.apply(sharp, LAYER_BOUNDARY)
+    soft = blur.apply(sharp, BOUNDARY)
     said = [int(np.asarray(network(values, training=False)).argmax()) for values in (sharp, soft)]
     chain = stages(network)
     found = measured(chain, image, [blur]).merge(constants(chain, 14, [blur]), on=["stage", "blur", "size", "angle"])
     lines = [f"A {digit}: the network says {said[0]} of the sharp image and {said[1]} of the blurred one."]
     for row in found[found["kind"] == "conv"].itertuples():
-        lines.append(
-            f"{row.name}: ||L(x) - L(Kx)|| is {row.own_error / row.input_norm:.3f} ||x||; the bound "
-            f"is {row.bound:.3f} ||x||. The change of its output so far: {row.error / row.norm:.0%} of its length."
+        alone = (
+            f"||L(x) - L(Kx)|| is {row.own_error / row.input_norm:.3f} ||x||; the bound is {row.bound:.3f} ||x||."
+            if np.isfinite(row.bound)
+            else "the blur is too small for its pixels to be one."
         )
+        lines.append(f"{row.name}: {alone} The change of its output so far: {row.error / row.norm:.0%} of its length.")
     last = found[found["stage"] == found["stage"].max()].iloc[0]
     lines.append(f"The logits change by {last['error'] / last['norm']:.0%} of their length.")
     titles = f"sharp\nnetwork: {said[0]}", f"blurred, σ = {sigma:g} pixels\nnetwork: {said[1]}", "what the blur took"

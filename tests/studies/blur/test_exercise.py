@@ -29,6 +29,11 @@ def test_more_blur_takes_more_away() -> None:
     assert taken == sorted(taken)
 
 
+def test_a_blur_within_a_pixel_is_not_held_against_a_bound() -> None:
+    text = str(blur_digit(7, 0.3))
+    assert "nan" not in text and text.count("too small for its pixels") == 2
+
+
 def test_bad_input_is_named() -> None:
     with pytest.raises(InputError, match="sigma: expected a positive number of pixels, got 0"):
         blur_digit(7, 0)
