@@ -120,8 +120,11 @@ def _test_row(claim: str, test: Comparison) -> dict[str, str | float | int]:
 
 
 def verdict_rows(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[str]) -> pd.DataFrame:
-    """The table of verdicts of a report: a row a claim, in words, with a column for each protocol."""
-    return pd.DataFrame(
+    """The table of verdicts of a report: a row a claim, in words, with a column for each protocol.
+
+    Without a column of reported numbers, where no claim has one.
+    """
+    table = pd.DataFrame(
         [
             {
                 "claim": _said(judgement.claim),
@@ -132,6 +135,7 @@ def verdict_rows(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[
             for judgement in judgements
         ]
     )
+    return table if any(judgement.claim.reported for judgement in judgements) else table.drop(columns="reported")
 
 
 def _said(claim: Claim[Evidence]) -> str:

@@ -17,7 +17,7 @@ from src.report_columns import columns_of, html_text
 from src.report_parts import Picture, Table, part_html, part_name, scroll_box
 from src.report_style import MARKS, STYLE
 
-VERDICT_COLUMNS = ("claim", "verdict", "reported")
+VERDICT_COLUMNS = ("claim", "verdict")
 """Of the table of verdicts; more may follow."""
 
 LIMIT = 12_000_000

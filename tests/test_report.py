@@ -250,7 +250,7 @@ class TestVerdicts:
             report(words=("reproduced", "perhaps"))
 
     def test_refuses_missing_columns(self) -> None:
-        with pytest.raises(InputError, match=r"no column verdict, reported\. Needed are claim, verdict, reported"):
+        with pytest.raises(InputError, match=r"no column verdict\. Needed are claim, verdict"):
             replace(report(), verdicts=verdicts().drop(columns=["reported", "verdict"]))
 
     def test_what_was_measured_may_have_any_columns(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
 from src.paired import mcnemar, paired_difference, pairs
 from src.studies.blur.conditions import blur_columns
-from src.studies.blur.config import BLURRED, CIFAR10, CONTROLS, PLAIN, heavy
+from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, PLAIN, SOURCE_SIDE, Dataset, Training, heavy
 from src.studies.blur.evidence import DATASETS, Evidence, plainly_trained, right, under
 from src.studies.blur.plan import SIDE
 from src.trainings import paired_trainings_interval
@@ -24,9 +24,9 @@ def blur_costs(evidence: Evidence) -> Iterator[Comparison]:
         found = []
         for one in plainly_trained(evidence, dataset):
             sharp = right(under(one, {"blur": "none", "size": 0.0, "angle": 0.0}))
-            for blur in heavy(dataset, one.job.side):
+            for size, blur in heavy(dataset, one.job.side).items():
                 soft = right(under(one, blur_columns(blur)))
-                found.append((f"{one.job.label}, Gaussian blur of {blur.sigma:g} pixels", pairs(sharp, soft)))
+                found.append((f"{one.job.label}, {gaussian(dataset, size)}", pairs(sharp, soft)))
         confidence = simultaneous_confidence(len(found))
         for subject, counts in found:
             lost = paired_difference(counts, confidence)
@@ -43,22 +43,32 @@ def blur_costs(evidence: Evidence) -> Iterator[Comparison]:
             )
 
 
-def copies_help(evidence: Evidence) -> Iterator[Comparison]:
+def gaussian(dataset: Dataset, size: float) -> str:
+    """A blur's name, in pixels that are equal for the picture."""
+    return f"Gaussian blur of {size:g} pixels" + (f" of {SOURCE_SIDE}x{SOURCE_SIDE}" if dataset == MNIST else "")
+
+
+def copies_help(evidence: Evidence, trained_on: Training) -> Iterator[Comparison]:
     """Accuracy under heavy blur, trained on blurred copies minus unblurred ones, paired by seed: is it above zero?
 
-    Beside stands the comparison with plain training, which has half as many images and steps.
+    Beside stands, without a say, the comparison with plain training, which has half as many images and steps.
+
+    Args:
+        evidence: what was measured.
+        trained_on: which of the trainings on blurred copies.
     """
     trained = {(one.trial.variant, one.trial.seed): one for one in evidence if one.job.dataset == CIFAR10}
     found: list[tuple[str, bool, np.ndarray, np.ndarray]] = []
-    for name, control in (*CONTROLS.items(), (BLURRED.name, PLAIN.name)):
+    name = trained_on.name
+    for control in (CONTROLS[name], PLAIN.name):
         seeds = [seed for training, seed in trained if training == name and (control, seed) in trained]
-        for blur in heavy(CIFAR10, SIDE):
+        for size, blur in heavy(CIFAR10, SIDE).items():
             columns = blur_columns(blur)
             answers = [
                 np.array([right(under(trained[one, seed], columns)) for seed in seeds]) for one in (name, control)
             ]
             if seeds:
-                subject = f"{name} minus {control}, Gaussian blur of {blur.sigma:g} pixels"
+                subject = f"{name} minus {control}, {gaussian(CIFAR10, size)}"
                 found.append((subject, control != PLAIN.name, answers[0], answers[1]))
     confidence = simultaneous_confidence(sum(decides for _, decides, _, _ in found))
     for subject, decides, copies, control_answers in found:
@@ -73,5 +83,5 @@ def copies_help(evidence: Evidence) -> Iterator[Comparison]:
             seeds=len(copies),
             images=copies.shape[1],
             confidence=confidence,
-            note="" if enough else f"needs {SEEDS_NEEDED} trainings",
+            note="shown at the same confidence" * (not decides) if enough else f"needs {SEEDS_NEEDED} trainings",
         )

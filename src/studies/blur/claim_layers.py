@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,12 @@ from scipy import stats
 from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
 from src.metrics import Interval, mean_interval
 from src.studies.blur.evidence import DATASETS, Evidence, Measured, plainly_trained, under
-from src.studies.blur.kernels import CUT_OFF
 from src.studies.blur.tables import share
 
 ROUNDING = 1e-4
 """By which float32 outputs may exceed a bound, as a share of it."""
 
-FEWEST = 5
+FEWEST = 20
 """Images of each kind, below which two kinds are not compared."""
 
 
@@ -34,10 +35,11 @@ def within(evidence: Evidence, constant: str) -> Iterator[Comparison]:
                 protocol=one.job.dataset,
                 subject=f"{one.job.label}, {name}",
                 quantity=f"largest ||L(x) - L(Kx)|| / ||x|| as a share of {constant}",
-                value=Interval(worst, worst, worst),
+                value=Interval(worst, math.nan, math.nan),
                 outcome=Outcome.HOLDS if worst <= 1 + ROUNDING else Outcome.FAILS,
                 seeds=1,
                 images=one.layers["image"].nunique(),
+                confidence=math.nan,
                 note=f"{len(of_stage)} pairs of images and blurs, no sample: every one is checked",
             )
 
@@ -52,10 +54,11 @@ def product_holds(evidence: Evidence) -> Iterator[Comparison]:
             protocol=one.job.dataset,
             subject=one.job.label,
             quantity="largest change of the logits as a share of what the product allows",
-            value=Interval(worst, worst, worst),
+            value=Interval(worst, math.nan, math.nan),
             outcome=Outcome.HOLDS if worst <= 1 + ROUNDING else Outcome.FAILS,
             seeds=1,
             images=last["image"].nunique(),
+            confidence=math.nan,
             note=f"product {per_stage.prod():.4g}",
         )
 
@@ -63,8 +66,9 @@ def product_holds(evidence: Evidence) -> Iterator[Comparison]:
 def below_one(evidence: Evidence) -> Iterator[Comparison]:
     """T1's constant, in terms of ||x||, of every convolution under every Gaussian blur: is it below 1?
 
-    It holds if the bound is, and fails if some input is changed by more than its own length, in the linear part or as
-    measured; in between the constant is not known.
+    The constant is the norm of the linear part. It is below 1 if the bound is, and is not if the linear part changes
+    some input by more than its own length, as power iteration finds or a test image's outputs show, which ReLU brings
+    no further apart; in between it is not known. (With ReLU the smallest constant may be smaller, but not below half.)
     """
     for one in evidence:
         measured = one.layers.assign(ratio=share(one.layers["own_error"], one.layers["input_norm"]))
@@ -79,34 +83,50 @@ def below_one(evidence: Evidence) -> Iterator[Comparison]:
                 outcome=Outcome.HOLDS if row.bound < 1 else Outcome.FAILS if least >= 1 else Outcome.INCONCLUSIVE,
                 seeds=1,
                 images=one.layers["image"].nunique(),
+                confidence=math.nan,
                 note="no sample: the ends are computed",
             )
 
 
 def below_one_of_output(evidence: Evidence) -> Iterator[Comparison]:
-    """T2's constant, in terms of ||W * x||, for every convolution's input and every Gaussian blur: is it below 1?"""
+    """Every convolution's largest ||L(x) - L(Kx)|| / ||L(x)||, over images and Gaussian blurs: is it below 1?
+
+    Of these images alone: the constant that T3 proves for all of them, with a circular boundary, is sqrt(2).
+    """
     for one in evidence:
-        for row in one.constants[one.constants["bound"].notna()].itertuples():
+        own = one.layers[one.layers["own_error"].notna()]
+        ratios = pd.Series(share(own["own_error"], own["norm"]), index=own.index)
+        names = one.constants.drop_duplicates("stage").set_index("stage")["name"]
+        for stage, of_stage in ratios.groupby(own["stage"]):
+            worst = float(of_stage.max(skipna=False))
             yield Comparison(
                 protocol=one.job.dataset,
-                subject=f"{one.job.label}, {row.name}, Gaussian blur of {row.size:g} pixels",
-                quantity="max |dhat| of the blur",
-                value=Interval(row.symbol, row.symbol, row.symbol),
-                outcome=Outcome.HOLDS if row.symbol < 1 + CUT_OFF else Outcome.FAILS,
+                subject=f"{one.job.label}, {names[stage]}",
+                quantity="largest ||L(x) - L(Kx)|| / ||L(x)||",
+                value=Interval(worst, math.nan, math.nan),
+                outcome=Outcome.HOLDS if worst < 1 else Outcome.FAILS,
                 seeds=1,
-                images=0,
-                note="no sample: computed from the kernel and the number of pixels",
+                images=own["image"].nunique(),
+                confidence=math.nan,
+                note=f"{len(of_stage)} pairs of images and blurs, and only these",
             )
 
 
-def error_grows(evidence: Evidence) -> Iterator[Comparison]:
-    """log of the relative error after the last stage over that after the first: is its mean above zero?"""
+def error_grows(evidence: Evidence, end: Literal["convolution", "stage"]) -> Iterator[Comparison]:
+    """log of the relative error after the last `end` over that after the first: is its mean above zero?
+
+    Args:
+        evidence: what was measured.
+        end: the last convolution, or the last stage of all, which gives the logits; the first is a convolution.
+    """
     for dataset in DATASETS:
         found = []
         for one in plainly_trained(evidence, dataset):
+            kinds = one.constants.drop_duplicates("stage").set_index("stage")["kind"]
+            places = kinds.index[kinds == "conv"] if end == "convolution" else kinds.index
             for size, by_stage in relative_errors(one):
                 # An image whose outputs do not change, or are all zero, has no logarithm.
-                ends = by_stage.iloc[:, [0, -1]]
+                ends = by_stage[[places.min(), places.max()]]
                 ends = ends[(ends > 0).all(axis=1)]
                 if len(ends) > 1:
                     growth = np.log(ends.iloc[:, 1] / ends.iloc[:, 0])
@@ -117,7 +137,7 @@ def error_grows(evidence: Evidence) -> Iterator[Comparison]:
             yield Comparison(
                 protocol=dataset,
                 subject=subject,
-                quantity="log of relative error after the last stage over that after the first, mean",
+                quantity=f"log of relative error after the last {end} over that after the first, mean",
                 value=value,
                 outcome=above_zero(value),
                 seeds=1,
@@ -135,7 +155,10 @@ def relative_errors(one: Measured) -> Iterator[tuple[float, pd.DataFrame]]:
 
 
 def errors_explain(evidence: Evidence) -> Iterator[Comparison]:
-    """log relative error of the logits: of images that a blur turns wrong, minus of those that stay right, means."""
+    """log relative error before the last stage: of images that a blur turns wrong, minus of those that stay right.
+
+    Not of the logits: no answer changes unless these do, whatever the layers before them make of a blur.
+    """
     for dataset in DATASETS:
         found = []
         for one in plainly_trained(evidence, dataset):
@@ -144,9 +167,9 @@ def errors_explain(evidence: Evidence) -> Iterator[Comparison]:
             for size, by_stage in relative_errors(one):
                 soft = under(one, {"blur": "gaussian", "size": size, "angle": 0.0}).set_index("image")
                 images = by_stage.index.intersection(known).intersection(soft.index)
-                logits = by_stage.loc[images].iloc[:, -1]
+                errors = by_stage.loc[images].iloc[:, -2]
                 wrong = soft.loc[images, "label"] != soft.loc[images, "prediction"]
-                turned, kept = (np.log(logits[chosen & (logits > 0)]) for chosen in (wrong, ~wrong))
+                turned, kept = (np.log(errors[chosen & (errors > 0)]) for chosen in (wrong, ~wrong))
                 if min(len(turned), len(kept)) >= FEWEST:
                     found.append((f"{one.job.label}, Gaussian blur of {size:g} pixels", turned, kept))
         confidence = simultaneous_confidence(len(found))
@@ -157,7 +180,7 @@ def errors_explain(evidence: Evidence) -> Iterator[Comparison]:
             yield Comparison(
                 protocol=dataset,
                 subject=subject,
-                quantity="log relative error of the logits, images turned wrong minus images that stay right",
+                quantity="log relative error before the last stage, images turned wrong minus those that stay right",
                 value=value,
                 outcome=above_zero(value),
                 seeds=1,

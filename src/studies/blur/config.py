@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,8 +37,8 @@ SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 LAYER_SIGMAS = (0.5, 1.0, 2.0, 3.0)
 """Of the Gaussian blurs that the inequality and propagation are looked at under, in pixels of the network's images."""
 
-SMOOTHED_SIGMAS = (0.0, 1.0, 2.0, 3.0)
-"""Gaussian blurs on which networks are smoothed; 0 is none."""
+SMOOTHED_SIGMAS = (1.0, 2.0, 3.0)
+"""Of the Gaussian blurs under which networks are smoothed too, in pixels that are equal for the picture."""
 
 NOISE: dict[Dataset, float] = {
     # What the first study's networks were trained with.
@@ -50,15 +51,19 @@ SOURCE_SIDE = 28
 """Of MNIST, in pixels."""
 
 
-def same_picture(dataset: Dataset, side: int) -> tuple[GaussianBlur, ...]:
-    """SIGMAS, for MNIST taken in pixels of 28x28 and so equal for the picture, in pixels of these images."""
+def same_picture(dataset: Dataset, side: int, sigmas: Sequence[float] = SIGMAS) -> dict[float, GaussianBlur]:
+    """Blurs that are equal for the picture: by standard deviation in its own pixels, those in the network's pixels.
+
+    The picture's own pixels are 28x28 of MNIST; a blur that is none in the network's pixels is left out.
+    """
     scale = side / SOURCE_SIDE if dataset == MNIST else 1.0
-    return tuple(GaussianBlur(sigma).at(scale) for sigma in SIGMAS)
+    found = {sigma: GaussianBlur(sigma).at(scale) for sigma in sigmas}
+    return {sigma: blur for sigma, blur in found.items() if blur.sigma >= SMALLEST}
 
 
-def heavy(dataset: Dataset, side: int) -> tuple[GaussianBlur, ...]:
+def heavy(dataset: Dataset, side: int) -> dict[float, GaussianBlur]:
     """Those of them that count as heavy."""
-    return tuple(blur for sigma, blur in zip(SIGMAS, same_picture(dataset, side), strict=True) if sigma >= HEAVY)
+    return same_picture(dataset, side, [sigma for sigma in SIGMAS if sigma >= HEAVY])
 
 
 def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
@@ -68,7 +73,7 @@ def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
         dataset: whose images.
         side: of the network's images, in pixels.
     """
-    found: list[Blur] = [*map(GaussianBlur, SIGMAS), *same_picture(dataset, side)]
+    found: list[Blur] = [*map(GaussianBlur, SIGMAS), *same_picture(dataset, side).values()]
     found += [BoxBlur(width) for width in (3, 5, 7)]
     found += [MotionBlur(length, angle) for length in (5, 9) for angle in (0.0, 45.0)]
     return tuple(dict.fromkeys(found))
@@ -76,7 +81,8 @@ def blurs(dataset: Dataset, side: int) -> tuple[Blur, ...]:
 
 def shown_blurs(dataset: Dataset, side: int) -> dict[str, Blur]:
     """Those that the figure of blurred images shows, with their titles; Gaussian ones are equal for the picture."""
-    gaussian = {f"σ = {blur.sigma:g}": blur for blur in same_picture(dataset, side)[1::2]}
+    shown = same_picture(dataset, side, SMOOTHED_SIGMAS).values()
+    gaussian = {f"σ = {blur.sigma:g}": blur for blur in shown}
     return {**gaussian, "box, 5": BoxBlur(5), "motion, 9, 45°": MotionBlur(9, 45.0)}
 
 
@@ -124,6 +130,7 @@ class Profile:
         seeds: of the CIFAR-10 networks.
         test_images: classified under every blur.
         layer_images: whose way through the layers is measured.
+        explained_images: likewise, in the networks whose errors it is to explain: MNIST's and plain training's.
         smoothed_images: shown to the smoothed classifiers.
         votes: of these.
     """
@@ -137,6 +144,7 @@ class Profile:
     seeds: tuple[int, ...]
     test_images: int
     layer_images: int
+    explained_images: int
     smoothed_images: int
     votes: int
 
@@ -167,6 +175,7 @@ SMOKE = Profile(
     seeds=(0, 1),
     test_images=100,
     layer_images=20,
+    explained_images=50,
     smoothed_images=50,
     votes=10,
 )
@@ -181,6 +190,7 @@ QUICK = Profile(
     seeds=(0, 1, 2),
     test_images=1_000,
     layer_images=100,
+    explained_images=500,
     smoothed_images=200,
     votes=50,
 )
@@ -194,6 +204,7 @@ PAPER = Profile(
     seeds=(0, 1, 2, 3, 4),
     test_images=2_000,
     layer_images=200,
+    explained_images=1_000,
     smoothed_images=500,
     votes=50,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -40,24 +41,44 @@ class ConvLayer:
 
 
 def conv_layers(network: keras.Model) -> list[ConvLayer]:
-    """The Conv2D layers of a network in order; those inside layers too. Other kinds of convolution are left out.
+    """The Conv2D layers of a network in order, those of models inside it too; other kinds of convolution are left out.
 
     Args:
         network: built, with images of a fixed size.
 
     Raises:
-        InputError: a convolution's images have no fixed size or channels first, or its activation is not known to be
-            1-Lipschitz.
+        InputError: a convolution's images have no fixed size or channels first, its activation is not known to be
+            1-Lipschitz, it is used for images of several sizes, or it is inside a layer that is no model.
     """
-    found = [layer for layer in network._flatten_layers(include_self=False) if isinstance(layer, keras.layers.Conv2D)]
-    return [_described(place, layer) for place, layer in enumerate(found)]
+    return [_described(place, layer) for place, layer in enumerate(_convolutions(network))]
+
+
+def _convolutions(network: keras.Model) -> Iterator[keras.layers.Conv2D]:
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _convolutions(layer)
+        elif isinstance(layer, keras.layers.Conv2D):
+            yield layer
+        elif any(isinstance(inner, keras.layers.Conv2D) for inner in layer._flatten_layers(include_self=False)):
+            raise InputError(
+                f"layer {layer.name} ({type(layer).__name__}): it has convolutions whose images are not known from "
+                "outside. Build the model of Conv2D layers, or of models of them."
+            )
 
 
 def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
     refuse_unknown_activation(layer)
     if layer.data_format != "channels_last":
         raise InputError(f"layer {layer.name}: expected channels last, got {layer.data_format}.")
-    height, width = layer.input.shape[1:3]
+    # Keras's own `input` is that of the first use.
+    sizes = {tuple(node.input_tensors[0].shape[1:3]) for node in layer._inbound_nodes}
+    if len(sizes) != 1:
+        found = ", ".join(sorted(map(str, sizes)))
+        raise InputError(
+            f"layer {layer.name}: it is used for images of several sizes, {found}. Give a copy of the network "
+            "(keras.models.clone_model)."
+        )
+    ((height, width),) = sizes
     if height is None or width is None:
         raise InputError(f"layer {layer.name}: its images have no fixed size. Build the model with one.")
     weights = _in_full(np.asarray(layer.kernel, np.float64), layer.groups, layer.dilation_rate)
@@ -69,7 +90,8 @@ def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
 def refuse_unknown_activation(layer: keras.layers.Layer) -> None:
     """Raise InputError unless the layer's activation is known to be 1-Lipschitz."""
     activation = keras.activations.serialize(layer.activation)
-    if activation not in LIPSCHITZ_ONE:
+    # By more than its name, which a function of the user's may share.
+    if activation not in LIPSCHITZ_ONE or layer.activation is not keras.activations.get(activation):
         raise InputError(
             f"layer {layer.name}: its activation {activation!r} is not known to be 1-Lipschitz on each value. "
             f"Known are {', '.join(LIPSCHITZ_ONE)}."
@@ -92,7 +114,12 @@ def with_normalisation(layer: ConvLayer, normalisation: keras.layers.BatchNormal
     Args:
         layer: the convolution.
         normalisation: over the last axis; as it is at inference.
+
+    Raises:
+        InputError: it is over another axis, or over other channels than the convolution gives.
     """
+    if normalisation.axis not in (-1, 3):
+        raise InputError(f"layer {normalisation.name}: expected the last axis, got axis {normalisation.axis}.")
     variance = np.asarray(normalisation.moving_variance, np.float64) + normalisation.epsilon
     gamma = np.asarray(normalisation.gamma, np.float64) if normalisation.scale else np.ones_like(variance)
     weights = normalised(layer.weights, gamma / np.sqrt(variance))

@@ -16,7 +16,7 @@ from src.studies.blur.conditions import BlurCondition
 from src.studies.blur.config import BOUNDARY, shown_blurs
 from src.studies.blur.kernels import Blur
 from src.studies.blur.measurement import BLOCK, constants, measured
-from src.studies.blur.networks import Datasets, images_to_classify, in_float32, network_of
+from src.studies.blur.networks import Datasets, exact_float32, images_to_classify, in_float32, network_of
 from src.studies.blur.plan import Job
 from src.studies.blur.stages import stages
 from src.trials_table import refuse_other_weights, save_trial
@@ -98,7 +98,9 @@ def _measure(job: Job, places: Places, data: LabeledImages) -> None:
     with stage(f"Layers of {job.label}", total=len(data), unit="images") as advance:
         for start in range(0, len(data), BLOCK):
             block = data.take(slice(start, start + BLOCK))
-            layers.append(measured(chain, block, job.layer_blurs).assign(trial=job.trial.key))
+            with exact_float32():
+                found = measured(chain, block, job.layer_blurs)
+            layers.append(found.assign(trial=job.trial.key))
             advance(len(block))
     layers.finish()
     job.constants(places).append(constants(chain, job.side, job.layer_blurs).assign(trial=job.trial.key))

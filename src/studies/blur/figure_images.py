@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from src.arrays import load_arrays
 from src.plotting import WIDTH, styled
+from src.studies.blur.figure_parts import NAMES
 
 REMEDY = "Delete it and run again: it is made anew."
 
@@ -34,7 +35,7 @@ def images(folder: Path) -> Figure:
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set_title(title)
         dataset, method, side = name.split("-")
-        row[0].set_ylabel(f"{dataset}\n{side}x{side}" + ("" if method == "original" else f", {method}"))
+        row[0].set_ylabel(f"{NAMES[dataset]}\n{side}x{side}" + ("" if method == "original" else f", {method}"))
     for axes in panels.ravel():
         axes.set(xticks=[], yticks=[])
     return figure

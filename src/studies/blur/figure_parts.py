@@ -5,10 +5,14 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import SERIES, SKY, YELLOW
+from src.plotting import BLACK, SERIES, SKY
+from src.studies.blur.config import CIFAR10, MNIST
 
-STYLES = (*SERIES, (SKY, "v"), (YELLOW, "P"))
+STYLES = (*SERIES, (SKY, "v"), (BLACK, "P"))
 """Six networks, trainings or layers: colour and marker."""
+
+NAMES: dict[str, str] = {MNIST: "MNIST", CIFAR10: "CIFAR-10"}
+"""Of the data sets, as people write them."""
 
 
 def legend(figure: Figure, axes: Axes, title: str, columns: int = 3) -> None:

@@ -8,18 +8,23 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from src.plotting import save
-from src.studies.blur.figure_accuracy import accuracy, smoothing, training
+from src.studies.blur.figure_accuracy import accuracy, kinds, smoothing, training
 from src.studies.blur.figure_images import images
-from src.studies.blur.figure_layers import layers, propagation
+from src.studies.blur.figure_layers import layers, product, propagation
 
-__all__ = ["FIGURES", "accuracy", "images", "layers", "propagation", "smoothing", "training", "write_figures"]
+__all__ = [
+    "FIGURES", "accuracy", "images", "kinds", "layers", "product", "propagation", "smoothing", "training",
+    "write_figures",
+]  # fmt: skip
 
 FIGURES: dict[str, Callable[[Path], Figure]] = {
     "images.png": images,
     "accuracy.png": accuracy,
+    "kinds.png": kinds,
     "training.png": training,
     "layers.png": layers,
     "propagation.png": propagation,
+    "product.png": product,
     "smoothing.png": smoothing,
 }
 

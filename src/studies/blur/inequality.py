@@ -60,7 +60,7 @@ def circular_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int
         shape: (height, width) of the layer's input in pixels.
 
     Raises:
-        InputError: an array has another shape, or there are no pixels.
+        InputError: an array has another shape or values that are not finite, or there are no pixels.
     """
     _check(weights, kernel, shape)
     gains, blurs = _gains(weights, shape), np.abs(_blur_symbol(kernel, shape))
@@ -84,7 +84,7 @@ def zero_padded_constants(weights: np.ndarray, kernel: np.ndarray, shape: tuple[
         shape: (height, width) of the layer's input in pixels.
 
     Raises:
-        InputError: an array has another shape, or there are no pixels.
+        InputError: an array has another shape or values that are not finite, or there are no pixels.
     """
     _check(weights, kernel, shape)
     grid = tuple(shape[axis] + max(weights.shape[axis], kernel.shape[axis]) - 1 for axis in (0, 1))
@@ -103,7 +103,7 @@ def attained(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int, int], it
         iterations: each costs a few Fourier transforms of all channels.
 
     Raises:
-        InputError: an array has another shape, or there are no pixels.
+        InputError: an array has another shape or values that are not finite, or there are no pixels.
     """
     _check(weights, kernel, shape)
     if any(side % 2 == 0 for side in weights.shape[:2]):
@@ -139,7 +139,7 @@ def gain(weights: np.ndarray, shape: tuple[int, int]) -> float:
         shape: (height, width) of the layer's input in pixels.
 
     Raises:
-        InputError: the weights have another shape, or there are no pixels.
+        InputError: the weights have another shape or are not finite, or there are no pixels.
     """
     identity = np.ones((1, 1))
     _check(weights, identity, shape)
@@ -160,7 +160,7 @@ def commuting_constant(kernel: np.ndarray, shape: tuple[int, int]) -> float:
         shape: (height, width) of the layer's input in pixels.
 
     Raises:
-        InputError: an array has another shape, or there are no pixels.
+        InputError: an array has another shape or values that are not finite, or there are no pixels.
     """
     _check_blur(kernel, shape)
     return float(np.abs(_blur_symbol(kernel, shape)).max())
@@ -182,12 +182,14 @@ def envelope(outputs: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         kernel: (height, width) of the blur, odd sides.
 
     Raises:
-        InputError: the kernel does not average, or an output is negative.
+        InputError: the kernel does not average, or the outputs have another shape, or one is negative or no number.
     """
+    if outputs.ndim != 4:
+        raise InputError(f"outputs: expected (n, height, width, channels), got {outputs.shape}.")
     _check_blur(kernel, outputs.shape[1:3])
     if kernel.min() < 0 or not np.isclose(kernel.sum(), 1):
         raise InputError(f"kernel: expected an average, got values from {kernel.min():g} with sum {kernel.sum():g}.")
-    if outputs.min() < 0:
+    if not outputs.min() >= 0:
         raise InputError(f"outputs: expected those of a ReLU, got {outputs.min():g}.")
     symbol = 1 - _blur_symbol(kernel, outputs.shape[1:3])
     spectrum = np.fft.rfft2(outputs, axes=(1, 2)) * symbol[np.newaxis, :, :, np.newaxis]
@@ -200,7 +202,12 @@ def normalised(weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
     Args:
         weights: (height, width, inputs, outputs).
         scale: (outputs,), gamma / sqrt(variance + epsilon).
+
+    Raises:
+        InputError: there are not as many scales as outputs.
     """
+    if scale.shape != weights.shape[-1:]:
+        raise InputError(f"scale: expected a number for each of {weights.shape[-1]} outputs, got shape {scale.shape}.")
     return weights * scale
 
 
@@ -241,11 +248,15 @@ def _wrapped(array: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
 def _check(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int, int]) -> None:
     if weights.ndim != 4 or 0 in weights.shape:
         raise InputError(f"weights: expected (height, width, inputs, outputs), got {weights.shape}.")
+    if not np.isfinite(weights).all():
+        raise InputError("weights: expected finite numbers; train the layer anew.")
     _check_blur(kernel, shape)
 
 
 def _check_blur(kernel: np.ndarray, shape: tuple[int, ...]) -> None:
     if kernel.ndim != 2 or any(side % 2 == 0 for side in kernel.shape):
         raise InputError(f"kernel: expected (height, width) with odd sides, got {kernel.shape}.")
+    if not np.isfinite(kernel).all():
+        raise InputError("kernel: expected finite numbers.")
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(f"shape: expected the height and width of an image in pixels, got {shape}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from src.base import InputError
 
@@ -16,13 +16,6 @@ Boundary = Literal["reflect", "constant", "wrap"]
 
 TRUNCATE = 4.0
 """Standard deviations after which a Gaussian kernel is cut off."""
-
-CUT_OFF = 8 * float(stats.norm.sf(TRUNCATE))
-"""By which a cut-off Gaussian kernel may differ in L1, and so its Fourier transform anywhere, from the whole one.
-
-Beyond TRUNCATE the density is convex, so that each sample is at most its integral over the pixel: a line loses at most
-the two tails, the plane twice that, and what is lost is added to what is left. The whole one's transform is positive.
-"""
 
 
 @dataclass(frozen=True)
@@ -77,8 +70,7 @@ class BoxBlur:
     width: int
 
     def __post_init__(self) -> None:
-        if self.width < 3 or self.width % 2 == 0:
-            raise InputError(f"width: expected an odd number of at least 3 pixels, got {self.width!r}.")
+        _refuse_even("width", self.width)
 
     def kernel(self) -> np.ndarray:
         """(height, width) float64, odd sides, non-negative, sum 1."""
@@ -109,8 +101,7 @@ class MotionBlur:
     angle: float
 
     def __post_init__(self) -> None:
-        if self.length < 3 or self.length % 2 == 0:
-            raise InputError(f"length: expected an odd number of at least 3 pixels, got {self.length!r}.")
+        _refuse_even("length", self.length)
         if not math.isfinite(self.angle):
             raise InputError(f"angle: expected a finite number of degrees, got {self.angle!r}.")
 
@@ -136,6 +127,11 @@ class MotionBlur:
     def columns(self) -> dict[str, str | float]:
         """What a record says of the blur."""
         return {"blur": "motion", "size": float(self.length), "angle": self.angle}
+
+
+def _refuse_even(name: str, pixels: int) -> None:
+    if not isinstance(pixels, int) or pixels < 3 or pixels % 2 == 0:
+        raise InputError(f"{name}: expected an odd number of at least 3 pixels, got {pixels!r}.")
 
 
 Blur = GaussianBlur | BoxBlur | MotionBlur

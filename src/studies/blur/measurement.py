@@ -84,7 +84,7 @@ def _alone(
 
 
 def at_stage(blur: GaussianBlur, side: int, image_side: int) -> GaussianBlur | None:
-    """The image's blur in the pixels of a stage; None where it would be none."""
+    """The image's blur in a stage's pixels, of which `side` cover the image's; None where it would be none."""
     scaled = blur.at(side / image_side)
     return scaled if scaled.sigma >= SMALLEST else None
 

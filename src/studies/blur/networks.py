@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from src.base import InputError, LabeledImages
 from src.datasets.cifar10 import Cifar10, load_cifar10
@@ -132,3 +134,14 @@ def _train(trial: Trial, base: keras.Model | None, datasets: Datasets, folder: T
 def in_float32(trial: Trial, folder: TrialFolder) -> keras.Model:
     """The trained network with float32 activations, for measurements that rounding would blur; weights always are."""
     return load_network(replace(trial, precision="float32"), folder)
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """While it lasts a GPU multiplies float32 as such: otherwise its TF32 rounds by 5e-4, more than a bound's slack."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)

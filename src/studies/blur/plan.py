@@ -30,6 +30,7 @@ from src.studies.blur.config import (
     Profile,
     Training,
     blurs,
+    same_picture,
 )
 from src.studies.blur.kernels import GaussianBlur
 from src.trials import Trial
@@ -148,9 +149,14 @@ class Job:
         asked = [BlurCondition(), *map(BlurCondition, blurs(self.dataset, self.side))]
         needed = dict.fromkeys(asked, self.profile.test_images)
         smoothing = Smoothing(NOISE[self.dataset], self.profile.votes)
-        for sigma in SMOOTHED_SIGMAS:
-            needed[BlurCondition(GaussianBlur(sigma) if sigma else None, smoothing)] = self.profile.smoothed_images
+        for blur in (None, *self.smoothed_blurs.values()):
+            needed[BlurCondition(blur, smoothing)] = self.profile.smoothed_images
         return needed
+
+    @property
+    def smoothed_blurs(self) -> dict[float, GaussianBlur]:
+        """The blurs under which it is smoothed too, by their standard deviation in the picture's own pixels."""
+        return same_picture(self.dataset, self.side, SMOOTHED_SIGMAS)
 
     @property
     def layer_blurs(self) -> tuple[GaussianBlur, ...]:
@@ -185,7 +191,8 @@ class Job:
     @property
     def layer_indices(self) -> np.ndarray:
         """The test images whose way through the layers is measured."""
-        return evaluation_order(TEST_IMAGES)[: self.profile.layer_images]
+        count = self.profile.explained_images if self.training == PLAIN else self.profile.layer_images
+        return evaluation_order(TEST_IMAGES)[:count]
 
     def missing(self, places: Places) -> int:
         """(image, condition) pairs without a record.

@@ -37,7 +37,8 @@ SECTIONS = (
         "Through the network",
         "The relative error after each layer for an image under Gaussian blur: measured, as it would be if layers "
         "commuted with the blur, and as the product of Lipschitz constants allows.",
-        ("propagation.png", "Relative error after each layer."),
+        ("propagation.png", "Relative error after each layer, and if layers commuted with the blur."),
+        ("product.png", "The same error, and what the product of Lipschitz constants allows."),
         ("propagation.csv", "One row a network, Gaussian blur and layer"),
     ),
     (
@@ -45,6 +46,7 @@ SECTIONS = (
         "The first study's networks on MNIST, and a small network on CIFAR-10. Outside an image lies its mirror image.",
         ("images.png", "A test image of each kind, sharp and blurred; sizes in pixels of that image."),
         ("accuracy.png", "Accuracy of the MNIST networks against Gaussian blur."),
+        ("kinds.png", "Accuracy under box and motion blur."),
         ("accuracy.csv", "One row a network and blur"),
     ),
     (

@@ -41,7 +41,8 @@ class Stage:
 def stages(network: keras.Sequential) -> list[Stage]:
     """The stages of a chain of convolutions, poolings that do not overlap, and dense layers.
 
-    Dropout and flattening, which change no length at inference, are part of the stage after them.
+    Dropout and flattening, which change no length at inference, are part of the stage after them; after the last stage
+    they are left out.
 
     Args:
         network: built, its layers one after the other.
@@ -70,7 +71,7 @@ def _described(
         case keras.layers.Conv2D():
             found = convolution()
             return "conv", gain(found.weights, found.shape), found
-        case keras.layers.MaxPooling2D() if layer.strides == layer.pool_size:
+        case keras.layers.MaxPooling2D() if np.all(np.greater_equal(layer.strides, layer.pool_size)):
             return "pool", 1.0, None
         case keras.layers.Dense():
             refuse_unknown_activation(layer)

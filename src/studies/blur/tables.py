@@ -13,7 +13,7 @@ from src.files import write_text
 from src.metrics import Interval, mean_interval, wilson_interval
 from src.paired import mcnemar, paired_difference, pairs
 from src.studies.blur.conditions import BlurCondition
-from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, NOISE, SMOOTHED_SIGMAS, SOURCE_SIDE
+from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, NOISE, SOURCE_SIDE
 from src.studies.blur.evidence import BLUR, Evidence, Measured, right, same, under
 from src.studies.blur.kernels import GaussianBlur
 from src.trainings import paired_trainings_interval
@@ -139,6 +139,7 @@ def _propagation(one: Measured) -> Iterator[dict[str, str | float]]:
 def smoothing_table(found: Evidence) -> pd.DataFrame:
     """Smoothed classifier minus network on the same images under each Gaussian blur, over the trainings of each.
 
+    `size` is the blur's standard deviation in pixels of the picture, 28x28 of MNIST, and `own_size` in the network's;
     `change` is that difference less the same without blur: what smoothing does to blurred images that it does not do to
     sharp ones. Intervals are over trainings, paired by seed, and images where there are two seeds or more, else over
     images.
@@ -147,23 +148,23 @@ def smoothing_table(found: Evidence) -> pd.DataFrame:
     networks = dict.fromkeys((one.job.dataset, one.trial.variant) for one in found)
     for dataset, variant in networks:
         trainings = [one for one in found if (one.job.dataset, one.trial.variant) == (dataset, variant)]
-        sharp = _smoothed(trainings, 0.0)
-        for sigma in SMOOTHED_SIGMAS:
-            rs, cnn = _smoothed(trainings, sigma)
-            difference, change = _difference(rs, cnn), _difference(rs - cnn, sharp[0] - sharp[1])
+        sharp = _smoothed(trainings, None)
+        for size, blur in {0.0: None, **trainings[0].job.smoothed_blurs}.items():
+            rs, cnn = _smoothed(trainings, blur)
+            change = _difference(rs - cnn, sharp[0] - sharp[1]) if blur else Interval(np.nan, np.nan, np.nan)
             rows.append(
-                {"dataset": dataset, "variant": variant, "side": trainings[0].job.side, "size": sigma,
+                {"dataset": dataset, "variant": variant, "side": trainings[0].job.side, "size": size,
+                 "own_size": blur.sigma if blur else 0.0,
                  "trained_with_noise": "yes" if trainings[0].job.saw_noise else "no", "sigma": NOISE[dataset],
                  "n": trainings[0].job.profile.votes, "seeds": len(rs), "images": rs.shape[1],
-                 "rs_accuracy": rs.mean(), "cnn_accuracy": cnn.mean(), **_columns("rs_minus_cnn", difference),
+                 "rs_accuracy": rs.mean(), "cnn_accuracy": cnn.mean(), **_columns("rs_minus_cnn", _difference(rs, cnn)),
                  **_columns("change", change)}
             )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _smoothed(trainings: list[Measured], sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def _smoothed(trainings: list[Measured], blur: GaussianBlur | None) -> tuple[np.ndarray, np.ndarray]:
     """(trainings, images) float64, right answers of the smoothed classifiers and of the networks."""
-    blur = GaussianBlur(sigma) if sigma else None
     found: list[list[np.ndarray]] = [[], []]
     for one in trainings:
         (smoothing,) = {condition.smoothing for condition in one.job.work if condition.smoothing}
@@ -177,6 +178,8 @@ def _smoothed(trainings: list[Measured], sigma: float) -> tuple[np.ndarray, np.n
 def _difference(first: np.ndarray, second: np.ndarray) -> Interval:
     if len(first) > 1:
         return paired_trainings_interval(first, second)
+    if set(np.unique([first, second])) <= {0.0, 1.0}:
+        return paired_difference(pairs(first[0] > 0, second[0] > 0))
     return mean_interval(first[0] - second[0])
 
 

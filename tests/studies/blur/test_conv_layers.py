@@ -79,6 +79,49 @@ def test_all_convolutions_of_a_network_are_found() -> None:
     assert conv_layers(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])) == []
 
 
+def test_models_inside_a_model_are_looked_into_in_order() -> None:
+    inner = keras.Sequential([keras.Input((8, 8, 2)), keras.layers.Conv2D(3, 3), keras.layers.Conv2D(4, 3)])
+    network = keras.Sequential([keras.Input((8, 8, 2)), inner, keras.layers.Conv2D(5, 3)])
+    found = conv_layers(network)
+    assert [layer.weights.shape[2:] for layer in found] == [(2, 3), (3, 4), (4, 5)]
+    assert [layer.shape for layer in found] == [(8, 8), (6, 6), (4, 4)]
+
+
+def test_a_layer_that_is_used_for_other_images_too_is_refused() -> None:
+    """Keras keeps the size of the first, for which the constants may be too small."""
+    shared = keras.layers.Conv2D(1, 3, padding="same")
+    small = keras.Sequential([keras.Input((3, 3, 1)), shared])
+    assert [layer.shape for layer in conv_layers(small)] == [(3, 3)]
+    large = keras.Sequential([keras.Input((32, 32, 1)), shared])
+    for network in (small, large):
+        with pytest.raises(InputError, match=rf"layer {shared.name}: .* several sizes, \(3, 3\), \(32, 32\)\."):
+            conv_layers(network)
+    copy = keras.models.clone_model(keras.Sequential([keras.Input((32, 32, 1)), shared]))
+    assert [layer.shape for layer in conv_layers(copy)] == [(32, 32)]
+
+
+def test_convolutions_out_of_sight_are_refused() -> None:
+    wrapped = keras.layers.TimeDistributed(keras.layers.Conv2D(1, 3))
+    with pytest.raises(InputError, match=r"layer .* \(TimeDistributed\): it has convolutions whose images"):
+        conv_layers(keras.Sequential([keras.Input((2, 8, 8, 1)), wrapped]))
+
+
+def test_an_activation_is_known_by_more_than_its_name() -> None:
+    def relu(values: keras.KerasTensor) -> keras.KerasTensor:
+        return 10 * keras.ops.relu(values)
+
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, activation=relu)])
+    with pytest.raises(InputError, match="is not known to be 1-Lipschitz"):
+        conv_layers(network)
+
+
+def test_normalisation_over_another_axis_is_refused() -> None:
+    normalisation = keras.layers.BatchNormalization(axis=1)
+    network = keras.Sequential([keras.Input((8, 8, 2)), keras.layers.Conv2D(3, 3), normalisation])
+    with pytest.raises(InputError, match=r"expected the last axis, got axis 1"):
+        with_normalisation(conv_layers(network)[0], normalisation)
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [

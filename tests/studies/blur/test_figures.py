@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
         for stage, name in enumerate(STAGES) if name.startswith("conv") for size in (1.0, 2.0)
     ]  # fmt: skip
     errors = [
-        {**network, "stage": stage, "layer": name, "kind": name.split()[0], "size": 1.0, "error": 0.1,
+        {**network, "stage": stage, "layer": name, "kind": name.split()[0], "size": 2.0, "error": 0.1,
          "commuting": 0.2, "product": 3.0}
         for stage, name in enumerate(("image", *STAGES), start=-1)
     ]  # fmt: skip

@@ -166,6 +166,7 @@ class TestT1:
         basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
         columns = correlated(basis - blurred(basis, kernel, False), weights, False).reshape(len(basis), -1)
         norm = np.linalg.norm(columns, 2)
+        assert norm <= zero_padded_constants(weights, kernel, shape[:2]).bound * RELATIVE + ABSOLUTE
         assert attained(weights, kernel, shape[:2]) <= norm * RELATIVE + ABSOLUTE
         assert attained(weights, kernel, shape[:2], 300) == pytest.approx(norm, rel=0.02, abs=1e-9)
 
@@ -269,9 +270,28 @@ class TestT3:
         (np.ones((3, 3, 1, 1)), np.ones((2, 3)), (4, 4), r"kernel: expected \(height, width\) with odd sides"),
         (np.ones((3, 3, 1, 1)), np.ones(3), (4, 4), "kernel: expected"),
         (np.ones((3, 3, 1, 1)), np.ones((3, 3)), (4, 0), "shape: expected the height and width"),
+        (np.full((3, 3, 1, 1), np.nan), np.ones((3, 3)), (4, 4), "weights: expected finite numbers"),
+        (np.ones((3, 3, 1, 1)), np.full((3, 3), np.inf), (4, 4), "kernel: expected finite numbers"),
     ],
 )
 def test_bad_input_is_named(weights: np.ndarray, kernel: np.ndarray, shape: tuple[int, int], message: str) -> None:
-    for constants in (circular_constants, zero_padded_constants):
+    for constants in (circular_constants, zero_padded_constants, attained):
         with pytest.raises(InputError, match=message):
             constants(weights, kernel, shape)
+
+
+def test_other_bad_input_is_named() -> None:
+    with pytest.raises(InputError, match="weights: expected odd sides, got 2x3"):
+        attained(np.ones((2, 3, 1, 1)), np.ones((3, 3)), (4, 4))
+    with pytest.raises(InputError, match="scale: expected a number for each of 4 outputs"):
+        normalised(np.ones((3, 3, 2, 4)), np.ones(3))
+    average = np.full((3, 3), 1 / 9)
+    for outputs, message in (
+        (np.ones((4, 4, 1)), r"outputs: expected \(n, height, width, channels\)"),
+        (np.full((1, 4, 4, 1), -1.0), "outputs: expected those of a ReLU, got -1"),
+        (np.full((1, 4, 4, 1), np.nan), "outputs: expected those of a ReLU, got nan"),
+    ):
+        with pytest.raises(InputError, match=message):
+            envelope(outputs, average)
+    with pytest.raises(InputError, match="kernel: expected an average"):
+        envelope(np.ones((1, 4, 4, 1)), 2 * average)

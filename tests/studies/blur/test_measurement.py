@@ -9,6 +9,7 @@ import pytest
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.architectures.convnet import ConvNetConfig, build_convnet
 from src.base import InputError, LabeledImages
+from src.studies.blur.inequality import attained
 from src.studies.blur.kernels import GaussianBlur
 from src.studies.blur.measurement import BLOCK, constants, length, measured
 from src.studies.blur.stages import Stage, stages
@@ -71,6 +72,13 @@ class TestStages:
             assert ratio.max() <= stage.lipschitz * (1 + 1e-5)
             assert ratio.max() > 0.1 * stage.lipschitz
 
+    def test_a_convolutions_constant_is_nearly_its_norm(self, colour: keras.Sequential) -> None:
+        for stage in stages(colour):
+            if stage.convolution is not None:
+                # Against a blur that leaves nothing, the layer's linear part itself.
+                norm = attained(stage.convolution.weights, np.zeros((1, 1)), stage.convolution.shape, 200)
+                assert 0.9 * stage.lipschitz < norm <= stage.lipschitz * (1 + 1e-9)
+
     @staticmethod
     def input_shape(network: keras.Sequential, stage: Stage) -> tuple[int, ...]:
         values = np.zeros((1, *network.input_shape[1:]), np.float32)
@@ -88,6 +96,10 @@ class TestStages:
         network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="exponential")])
         with pytest.raises(InputError, match="its activation 'exponential' is not known to be 1-Lipschitz"):
             stages(network)
+
+    def test_poolings_that_leave_gaps_do_not_overlap(self) -> None:
+        network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.MaxPooling2D(2, strides=3)])
+        assert [(stage.kind, stage.lipschitz) for stage in stages(network)] == [("pool", 1.0)]
 
     @pytest.mark.parametrize(
         "layer",
