@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from src.plotting import GREY, WIDTH, styled
-from src.studies.blur.config import BLURRED, HEAVY, MNIST, PLAIN
+from src.studies.blur.config import BLURRED, HEAVY, MNIST, PLAIN, SMALLEST
 from src.studies.blur.figure_parts import NAMES, STYLES, legend
 
 
@@ -46,7 +46,7 @@ def propagation(folder: Path) -> Figure:
         folder: results/blur/<profile>, with its propagation.csv.
     """
     drawn = {"error": "measured", "commuting": "if layers commuted with the blur"}
-    note = "; nothing where it is less than a pixel of the layer"
+    note = f"\nNo commuting error where it is less than {SMALLEST:g} pixels of the layer, or the layer has none."
     return _by_stage(folder, drawn, note)
 
 

@@ -242,6 +242,14 @@ class TestT3:
         soft = blurred(board, np.array([[1.0, 0.0, 0.0]]), True)
         assert np.linalg.norm(board[:, ::2, ::2]) == 0 and np.linalg.norm(soft[:, ::2, ::2]) == 3
 
+    def test_a_gaussian_may_change_more_than_all_of_the_output(self) -> None:
+        """A layer that is ReLU alone; one pixel is bright, its neighbour so dark that both are below 0 when blurred."""
+        image = np.zeros((1, 1, 16, 1))
+        image[0, 0, 7:9, 0] = -2.0, 1.0
+        sharp, soft = relu(image), relu(blurred(image, GaussianBlur(1.0).kernel(), True))
+        assert soft[0, 0, 8, 0] == 0 and soft[0, 0, 9:12].min() > 0
+        assert 1 < np.linalg.norm(sharp - soft) / np.linalg.norm(sharp) <= AVERAGING
+
     def test_a_kernel_that_does_not_average_breaks_it(self) -> None:
         board = np.ones((1, 4, 4, 1))
         with pytest.raises(InputError, match="kernel: expected an average, got values from 2 with sum 2"):
