@@ -1,4 +1,4 @@
-"""Which classifier sees the images under which blur, and how a record says so."""
+"""Which classifier sees the images under which blur, and how a record says so (its columns: `columns.py`)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,6 @@ from dataclasses import dataclass
 
 from src.conditions import Smoothing, round9
 from src.studies.blur.kernels import Blur
-
-COLUMNS = {
-    "trial": "str",
-    "blur": "str",
-    "size": "float64",
-    "angle": "float64",
-    "classifier": "str",
-    "sigma": "float64",
-    "n": "int64",
-    "image": "int64",
-    "label": "int64",
-    "prediction": "int64",
-}
-"""Of a record, with pandas types. `size` is the blur's in pixels (standard deviation, width or length), sigma is the
-smoothed classifier's in [0, 1], n its votes; 0 where there is none."""
-
-CONDITION = ("blur", "size", "angle", "classifier", "sigma", "n")
-KEY = ("trial", *CONDITION, "image")
 
 NO_BLUR: dict[str, str | float] = {"blur": "none", "size": 0.0, "angle": 0.0}
 

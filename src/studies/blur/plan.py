@@ -14,7 +14,8 @@ from src.conditions import Smoothing, missing_images, round9
 from src.datasets.splits import evaluation_order
 from src.places import Places
 from src.records import Records
-from src.studies.blur.conditions import COLUMNS, KEY, BlurCondition
+from src.studies.blur.columns import COLUMNS, CONSTANT_COLUMNS, CONSTANT_KEY, KEY, LAYER_COLUMNS, LAYER_KEY
+from src.studies.blur.conditions import BlurCondition
 from src.studies.blur.config import (
     BATCH_SIZE,
     CIFAR10,
@@ -37,47 +38,6 @@ from src.trials import Trial
 
 SIDE, TEST_IMAGES = 32, 10_000
 """Of CIFAR-10's images in pixels; of both data sets."""
-
-LAYER_COLUMNS = {
-    "trial": "str",
-    "stage": "int64",
-    "blur": "str",
-    "size": "float64",
-    "angle": "float64",
-    "image": "int64",
-    "image_norm": "float64",
-    "image_error": "float64",
-    "norm": "float64",
-    "error": "float64",
-    "input_norm": "float64",
-    "own_error": "float64",
-    "commuting_error": "float64",
-    "relu_excess": "float64",
-}
-"""Of a record of what blur does at one stage of a network; see `measurement.py`."""
-
-LAYER_KEY = ("trial", "stage", "blur", "size", "angle", "image")
-
-CONSTANT_COLUMNS = {
-    "trial": "str",
-    "stage": "int64",
-    "blur": "str",
-    "size": "float64",
-    "angle": "float64",
-    "name": "str",
-    "kind": "str",
-    "lipschitz": "float64",
-    "own_size": "float64",
-    "attained": "float64",
-    "bound": "float64",
-    "absolute": "float64",
-    "parameters": "float64",
-    "symbol": "float64",
-}
-"""Of a record of a stage's constants; NaN where it has none."""
-
-CONSTANT_KEY = ("trial", "stage", "blur", "size", "angle")
-
 
 def cifar10_trial(profile: Profile, training: Training, seed: int, precision: Precision) -> Trial:
     """The trial that trains on CIFAR-10 in one way, from `seed`."""
