@@ -225,12 +225,21 @@ def _check_esrgan(handle: str | None, trials: Sequence[Trial]) -> None:
 def _wanted(
     profile: Profile, protocols: Sequence[str] | None, variants: Sequence[Variant] | None
 ) -> tuple[tuple[Protocol, tuple[Variant, ...]], ...]:
-    """What the options leave of the profile's networks; naming networks also adds what the profile leaves out."""
-    return tuple(
-        (protocol, tuple(variants) if variants else own)
-        for protocol, own in profile.variants
-        if protocols is None or protocol.name in protocols
-    )
+    """What the options leave of the profile's networks; naming networks also adds what the profile leaves out.
+
+    Raises:
+        InputError: a protocol that was asked for says nothing of any network that was.
+    """
+    wanted = []
+    for protocol, own in profile.variants:
+        if protocols is not None and protocol.name not in protocols:
+            continue
+        chosen = tuple(variant for variant in variants or own if protocol.concerns(variant))
+        if protocols is not None and not chosen:
+            able = " or ".join(repr(variant.name) for variant in VARIANTS if protocol.concerns(variant))
+            raise InputError(f"protocol {protocol.name} is about {able} alone. Name one of them with --variants.")
+        wanted.append((protocol, chosen))
+    return tuple(wanted)
 
 
 def _prepare(precision: Precision) -> None:

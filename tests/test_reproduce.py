@@ -242,6 +242,14 @@ class TestRuns:
         assert printed[0] == printed[1]
         assert sum(line.strip().startswith(NAMES) for line in printed[0].splitlines()) == networks
 
+    def test_a_protocol_that_says_nothing_of_a_network_does_not_train_it(
+        self, workplace: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert workplace.run("--profile", "seeds", "--variants", "Normal", "UpscaledAI", "--list") == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith(NAMES)]
+        assert len(lines) == 5
+        assert len([line for line in lines if "Normal" in line]) == 2
+
     def test_default_profile_is_quick_without_a_gpu_and_says_so(
         self, workplace: Workplace, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -336,6 +344,11 @@ class TestBadInput:
                 "--protocol released corrected --sigmas 1",
                 "profile smoke trains no such network under protocol corrected. Leave out --sigmas; --list shows what "
                 "there is.",
+            ),
+            (
+                "--profile seeds --protocol released released-112 --variants Normal",
+                "protocol released-112 is about 'UpscaledAI' or 'UpscaledAI Small' alone. Name one of them with "
+                "--variants.",
             ),
             (
                 "--protocol released --variants Normal Control --esrgan some/folder",

@@ -94,6 +94,10 @@ class Protocol:
         """How the variant's images are made."""
         return variant.resolution(self.enlarging)
 
+    def concerns(self, variant: Variant) -> bool:
+        """Whether it says anything of the variant: the place of the noise does of ESRGAN's images alone."""
+        return variant.upscaler == "esrgan" or not self.noise_before_halving
+
     def attack_epsilon(self, variant: Variant) -> float:
         """FGSM's budget against the variant, in [0, 1]."""
         return self.epsilon_upscaled_ai if variant is UPSCALED_AI else self.epsilon
