@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.architectures.convnet import ConvNetConfig, build_convnet
@@ -12,6 +13,7 @@ from src.base import InputError, LabeledImages
 from src.studies.blur.inequality import attained
 from src.studies.blur.kernels import GaussianBlur
 from src.studies.blur.measurement import BLOCK, constants, length, measured
+from src.studies.blur.networks import exact_float32
 from src.studies.blur.stages import Stage, stages
 
 SIGMAS = (0.5, 2.0)
@@ -190,3 +192,12 @@ class TestMeasured:
         table = constants(stages(colour), 16, BLURS).dropna(subset="bound")
         assert (table["attained"] <= table["bound"] * 1.0001).all() and (table["attained"] > 0.3 * table["bound"]).all()
         assert (table["symbol"] < 1.001).all()
+
+
+def test_float32_is_exact_for_as_long_as_it_is_asked() -> None:
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    before = enabled()
+    with pytest.raises(ZeroDivisionError), exact_float32():
+        assert not enabled()
+        raise ZeroDivisionError
+    assert enabled() == before
