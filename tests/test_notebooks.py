@@ -157,11 +157,12 @@ class TestCommitted:
         assert set(neighbours) <= set(linked)
 
 
-def test_the_claims_shown_are_those_of_the_committed_results() -> None:
+@pytest.mark.parametrize(("study", "notebook"), [("resolution", "14_claims"), ("blur", "20_blur")])
+def test_the_claims_shown_are_those_of_the_committed_results(study: str, notebook: str) -> None:
     """Else the notebooks were executed before the last results."""
-    folder = ROOT / "results" / "resolution" / "paper"
+    folder = ROOT / "results" / study / "paper"
     claims, tests = (pd.read_csv(folder / name, keep_default_na=False) for name in ("claims.csv", "claim_tests.csv"))
-    shown = texts(nbformat.read(ROOT / "notebooks" / "14_claims.ipynb", as_version=4))
+    shown = texts(nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4))
     assert f"{len(claims)} claims, {len(tests)} comparisons" in shown
     for verdict, count in claims["verdict"].value_counts().items():
         assert re.search(rf"<td>{verdict}</td>\\n\s*<td>{count}</td>", shown), verdict

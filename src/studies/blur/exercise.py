@@ -39,16 +39,18 @@ class Attempt:
 
 
 def small_network() -> Trial:
-    """A trained 14x14 network of the first study; the weights of profile `paper` are part of the repository.
+    """The 14x14 network that the profile's results are about; the weights of `paper`'s are part of the repository.
 
     Raises:
         InputError: there is none here.
     """
-    table = places().results / "resolution" / profile_of(PROFILES).resolution_profile / "trials.csv"
+    profile = profile_of(PROFILES)
+    table = places().profile(profile) / "trials.csv"
     for trial, _ in load_trials(table).values():
-        if trial.training["side"] == 14 and trial.protocol == "released" and places().trial(trial).is_complete:
+        if trial.training["side"] == 14 and places().trial(trial).is_complete:
             return trial
-    raise InputError(f"{table} lists no trained 14x14 network that is here. Restore models/: `git checkout models`.")
+    command = f"python -m src.reproduce --study {profile.study} --profile {profile.name}"
+    raise InputError(f"{table} lists no trained 14x14 network that is here. Make it: {command}.")
 
 
 def blur_digit(digit: int, sigma: float, which: int = 0) -> Attempt:
