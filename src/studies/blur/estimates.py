@@ -30,8 +30,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     if job.dataset == CIFAR10 and not places.trial(job.trial).is_complete:
         seen = settings["train_images"] * settings["epochs"] * (2 if "copies" in settings else 1)
         seen *= FROZEN_SHARE if "base" in settings else 1
-    votes = [(condition.smoothing.n if condition.smoothing else 1) * count for condition, count in job.work.items()]
-    classifications = sum(votes) if job.missing(places) else 0
+    classifications = job.missing(places, smoothed=False) + job.profile.votes * job.missing(places, smoothed=True)
     # Each stage alone and in the chain, sharp and blurred, of every blur.
     classifications += 4 * len(job.layer_blurs) * len(job.missing_layers(places))
     return estimates.costs(described, 0, round(seen), seen / BATCH_SIZE, classifications)

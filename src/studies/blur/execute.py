@@ -84,10 +84,13 @@ def _keep_example(job: Job, places: Places, data: LabeledImages) -> None:
 def _classify(job: Job, places: Places, network: keras.Model, data: LabeledImages) -> None:
     evaluator = BlurEvaluator(Evaluator(network, job.trial.seed))
     records = job.records(places)
-    with stage(f"Blurring for {job.label}", total=job.missing(places), unit="classifications") as advance:
-        for count in sorted(set(job.work.values())):
-            conditions = [condition for condition, needed in job.work.items() if needed == count]
-            evaluate(evaluator, job.trial.key, data.take(slice(0, count)), conditions, records, advance)
+    # One after the other, as an image costs one forward pass of the network, and a smoothed classifier's as its votes.
+    for smoothed, said in ((False, "Blurring"), (True, "Smoothing under blur")):
+        work = {condition: count for condition, count in job.work.items() if bool(condition.smoothing) == smoothed}
+        with stage(f"{said} for {job.label}", total=job.missing(places, smoothed), unit="images") as advance:
+            for count in sorted(set(work.values())):
+                conditions = [condition for condition, needed in work.items() if needed == count]
+                evaluate(evaluator, job.trial.key, data.take(slice(0, count)), conditions, records, advance)
     records.finish()
 
 

@@ -68,7 +68,7 @@ def blur_digit(digit: int, sigma: float, which: int = 0) -> Attempt:
     from src.studies.blur.stages import stages
     from src.training.networks import load_network
 
-    trial, blur = small_network(), GaussianBlur(sigma)
+    blur, trial = GaussianBlur(sigma), small_network()
     image = digit_image(digit, Resolution(14, trial.training["resized_by"]), which)
     network = load_network(replace(trial, precision="float32"), places().trial(trial))
     sharp = image.as_float()

@@ -154,14 +154,18 @@ class Job:
         count = self.profile.explained_images if self.training == PLAIN else self.profile.layer_images
         return evaluation_order(TEST_IMAGES)[:count]
 
-    def missing(self, places: Places) -> int:
-        """(image, condition) pairs without a record.
+    def missing(self, places: Places, smoothed: bool) -> int:
+        """(image, condition) pairs without a record, of the smoothed classifier or of the network.
 
         Raises:
             InputError: a records file is damaged.
         """
         records, order = self.records(places).load(), evaluation_order(TEST_IMAGES)
-        return sum(len(missing_images(records, condition, order[:count])) for condition, count in self.work.items())
+        return sum(
+            len(missing_images(records, condition, order[:count]))
+            for condition, count in self.work.items()
+            if bool(condition.smoothing) == smoothed
+        )
 
     def missing_layers(self, places: Places) -> np.ndarray:
         """Test images whose way through the layers is not known, (images,) int64.
@@ -185,7 +189,8 @@ class Job:
         files = (self.records(places), self.layers(places), self.constants(places))
         finished = all(records.path.exists() and not records.partial.exists() for records in files)
         there = finished and self.example(places).exists()
-        return there and not self.missing(places) and not len(self.missing_layers(places))
+        answered = there and not any(self.missing(places, smoothed) for smoothed in (False, True))
+        return answered and not len(self.missing_layers(places))
 
     def is_done(self, places: Places, listed: Collection[str]) -> bool:
         """Whether nothing is missing; `listed` are the keys in the profile's table of trials.
