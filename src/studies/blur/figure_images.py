@@ -14,6 +14,12 @@ from src.studies.blur.figure_parts import NAMES
 REMEDY = "Delete it and run again: it is made anew."
 
 
+def _place(path: Path) -> tuple[str, int, str]:
+    """By data set and side."""
+    dataset, method, side = path.stem.split("-")
+    return dataset, int(side), method
+
+
 @styled
 def images(folder: Path) -> Figure:
     """A test image of each kind, sharp and under some of the blurs, pixel by pixel.
@@ -24,7 +30,7 @@ def images(folder: Path) -> Figure:
     Raises:
         InputError: a file is damaged.
     """
-    found = [(path.stem, load_arrays(path, REMEDY)) for path in sorted((folder / "examples").glob("*.npz"))]
+    found = [(path.stem, load_arrays(path, REMEDY)) for path in sorted((folder / "examples").glob("*.npz"), key=_place)]
     columns = max((len(shown) for _, shown in found), default=1)
     figure = Figure(figsize=(WIDTH, 0.3 + 1.35 * max(1, len(found))), layout="constrained")
     panels = figure.subplots(max(1, len(found)), columns, squeeze=False)

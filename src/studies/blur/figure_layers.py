@@ -29,7 +29,7 @@ def layers(folder: Path) -> Figure:
             axes.plot(own["size"], own["bound"], color=colour, linestyle="--", label=f"{name}: bound")
             axes.plot(own["size"], own["measured_max"], color=colour, marker=marker, label=f"{name}: measured")
         axes.axhline(1, color=GREY, linewidth=0.8)
-        axes.set_xlabel("standard deviation of the blur, the image's pixels")
+        axes.set_xlabel("σ of the blur, the image's pixels")
 
     title = (
         "Gaussian blur. Dashed: bound. Marked: largest ratio of the test images. Thin line: a constant of 1.\n"
@@ -67,8 +67,6 @@ def _by_stage(folder: Path, drawn: Mapping[str, str], note: str, log: bool = Fal
         for (column, label), (colour, marker) in zip(drawn.items(), STYLES, strict=False):
             axes.plot(rows["stage"], rows[column], color=colour, marker=marker, label=label)
         axes.set_xticks(rows["stage"], rows["layer"], rotation=45, ha="right")
-        if not log:
-            axes.set_ylim(bottom=0)
 
     table = pd.read_csv(folder / "propagation.csv")
     title = f"Gaussian blur with a standard deviation of {HEAVY:g} pixels of the network's images{note}"
@@ -93,6 +91,9 @@ def _panels(
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_title(f"{variant} ({NAMES[dataset]})", loc="left")
         axes.grid(True)
+    if not log:
+        # Of all, as they share it, and when all is drawn.
+        panels[0].set_ylim(bottom=0)
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
     for axes in panels[::columns]:

@@ -30,9 +30,9 @@ def _inequality(layers: pd.DataFrame) -> str:
         f"The inequality, which is proved here, held in all {len(layers)} pairs of convolution and Gaussian blur: the "
         f"largest measured ratio was {layers['tightness'].min():.1%} to {layers['tightness'].max():.0%} of the bound. "
         f"It was below 1 in {below} of them (from {layers['bound'].min():.2g} to {layers['bound'].max():.3g}). "
-        f"A blur changed at most {layers['relative_max'].max():.0%} of a convolution's own output, and no output for a "
-        f"blurred input was above the blurred output by more than {max(0, layers['relu_excess'].max()):.1g} of its "
-        "largest value."
+        f"A blur changed a convolution's own output by at most {layers['relative_max'].max():.4f} of its length, and "
+        "no output for a blurred input was above the blurred output by more than "
+        f"{max(0, layers['relu_excess'].max()):.1g} of its largest value."
         if (layers["tightness"] <= 1.0001).all()
         else f"The inequality failed in {int((layers['tightness'] > 1.0001).sum())} of {len(layers)} pairs."
     )

@@ -54,7 +54,7 @@ def said(folder: Path, tables: dict[str, list[dict[str, str | float]]]) -> list[
 def test_every_sentence_has_its_numbers(tmp_path: Path, tables: dict[str, list[dict[str, str | float]]]) -> None:
     inequality, propagation, training, smoothing = said(tmp_path, tables)
     assert "all 2 pairs" in inequality and "25.0% to 50% of the bound" in inequality
-    assert "below 1 in 1 of them (from 0.5 to 2.5)" in inequality and "at most 90%" in inequality
+    assert "below 1 in 1 of them (from 0.5 to 2.5)" in inequality and "at most 0.9000 of its length" in inequality
     # From the first convolution, not from the image.
     assert "3 to 3 times that after the first" in propagation and "at the logits 2 to 2 times" in propagation
     assert "would allow 100 to 100 times" in propagation
