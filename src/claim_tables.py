@@ -135,7 +135,8 @@ def verdict_rows(judgements: Sequence[Judgement[Evidence]], protocols: Sequence[
             for judgement in judgements
         ]
     )
-    return table if any(judgement.claim.reported for judgement in judgements) else table.drop(columns="reported")
+    reported = any(judgement.claim.reported for judgement in judgements)
+    return table if reported else table.drop(columns="reported", errors="ignore")
 
 
 def _said(claim: Claim[Evidence]) -> str:

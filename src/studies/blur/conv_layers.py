@@ -47,8 +47,8 @@ def conv_layers(network: keras.Model) -> list[ConvLayer]:
         network: built, with images of a fixed size.
 
     Raises:
-        InputError: a convolution's images have no fixed size or channels first, its activation is not known to be
-            1-Lipschitz, it is used for images of several sizes, or it is inside a layer that is no model.
+        InputError: a convolution's images have no fixed or known size, several, or channels first, its activation is
+            not known to be 1-Lipschitz, or it is inside a layer that is no model.
     """
     return [_described(place, layer) for place, layer in enumerate(_convolutions(network))]
 
@@ -72,6 +72,8 @@ def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
         raise InputError(f"layer {layer.name}: expected channels last, got {layer.data_format}.")
     # Keras's own `input` is that of the first use.
     sizes = {tuple(node.input_tensors[0].shape[1:3]) for node in layer._inbound_nodes}
+    if not sizes:
+        raise InputError(f"layer {layer.name}: the size of its images is not known. Build the model with keras.Input.")
     if len(sizes) != 1:
         found = ", ".join(sorted(map(str, sizes)))
         raise InputError(

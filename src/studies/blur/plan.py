@@ -39,6 +39,7 @@ from src.trials import Trial
 SIDE, TEST_IMAGES = 32, 10_000
 """Of CIFAR-10's images in pixels; of both data sets."""
 
+
 def cifar10_trial(profile: Profile, training: Training, seed: int, precision: Precision) -> Trial:
     """The trial that trains on CIFAR-10 in one way, from `seed`."""
     settings = {
@@ -201,9 +202,7 @@ class Job:
         return self.trial.key in listed and self.is_evaluated(places)
 
 
-def jobs(
-    profile: Profile, mnist: Sequence[Trial], seeds: Sequence[int], precision: Precision
-) -> list[Job]:
+def jobs(profile: Profile, mnist: Sequence[Trial], seeds: Sequence[int], precision: Precision) -> list[Job]:
     """The networks of a run: the first study's, then this study's on CIFAR-10, plain ones before those that need them.
 
     Args:

@@ -100,6 +100,12 @@ def test_a_layer_that_is_used_for_other_images_too_is_refused() -> None:
     assert [layer.shape for layer in conv_layers(copy)] == [(32, 32)]
 
 
+def test_a_network_without_known_sizes_is_refused() -> None:
+    network = keras.Sequential([keras.layers.Conv2D(1, 3)])
+    with pytest.raises(InputError, match=r"the size of its images is not known\. Build the model with keras\.Input\."):
+        conv_layers(network)
+
+
 def test_convolutions_out_of_sight_are_refused() -> None:
     wrapped = keras.layers.TimeDistributed(keras.layers.Conv2D(1, 3))
     with pytest.raises(InputError, match=r"layer .* \(TimeDistributed\): it has convolutions whose images"):

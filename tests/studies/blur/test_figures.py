@@ -54,5 +54,29 @@ def test_stages_go_by_their_names(folder: Path) -> None:
     assert title.startswith("Gaussian blur") and labels[0] == "measured"
 
 
+def test_the_product_of_constants_has_a_logarithmic_axis_and_growth_a_linear_one(folder: Path) -> None:
+    figure = figures.product(folder)
+    assert legend(figure)[1] == ["measured", "allowed by the product of Lipschitz constants"]
+    assert figure.axes[0].get_yscale() == "log"
+    growth = figures.propagation(folder).axes[0]
+    assert growth.get_yscale() == "linear" and growth.get_ylim()[0] == 0 < 0.2 < growth.get_ylim()[1]
+
+
+def test_kinds_of_blur_go_by_their_names(tmp_path: Path) -> None:
+    blurs = (("none", 0, 0), ("motion", 5, 45), ("box", 3, 0), ("gaussian", 1, 0))
+    rows = [{"blur": blur, "size": size, "angle": angle} for blur, size, angle in blurs]
+    of_images = [
+        row | {"dataset": "mnist", "variant": "Normal", "accuracy": 0.9, "low": 0.8, "high": 1} for row in rows
+    ]
+    of_trainings = [
+        row | {"variant": "plain", "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6} for row in rows
+    ]
+    pd.DataFrame(of_images).to_csv(tmp_path / "accuracy.csv", index=False)
+    pd.DataFrame(of_trainings).to_csv(tmp_path / "training.csv", index=False)
+    for axes, name in zip(figures.kinds(tmp_path).axes, ("MNIST", "CIFAR-10"), strict=True):
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "box, 3", "motion, 5, 45°"]
+        assert axes.get_title(loc="left") == name
+
+
 def test_every_figure_has_a_name_of_its_own() -> None:
     assert {draw.__name__ for draw in figures.FIGURES.values()} == {Path(name).stem for name in figures.FIGURES}

@@ -55,6 +55,7 @@ def test_every_sentence_has_its_numbers(tmp_path: Path, tables: dict[str, list[d
     inequality, propagation, training, smoothing = said(tmp_path, tables)
     assert "all 2 pairs" in inequality and "25.0% to 50% of the bound" in inequality
     assert "below 1 in 1 of them (from 0.5 to 2.5)" in inequality and "at most 0.9000 of its length" in inequality
+    assert "above the blurred output by more than 0 of its largest value" in inequality
     # From the first convolution, not from the image.
     assert "3 to 3 times that after the first" in propagation and "at the logits 2 to 2 times" in propagation
     assert "would allow 100 to 100 times" in propagation
@@ -80,3 +81,10 @@ def test_convolutions_that_are_frozen_count_once(
 def test_a_broken_bound_is_said(tmp_path: Path, tables: dict[str, list[dict[str, str | float]]]) -> None:
     tables["layers"].append(LAYER | {"tightness": 1.01})
     assert said(tmp_path, tables)[0] == "The inequality failed in 1 of 3 pairs."
+
+
+def test_what_could_not_be_checked_is_not_said(
+    tmp_path: Path, tables: dict[str, list[dict[str, str | float]]]
+) -> None:
+    tables["layers"] = [LAYER | {"relu_excess": float("nan")}]
+    assert said(tmp_path, tables)[0].endswith("of its length.")

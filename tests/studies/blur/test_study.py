@@ -285,6 +285,19 @@ class TestTables:
         assert names == [["image"], ["conv 1"], ["conv 2"], ["dense 1"], ["dense 2"]]
         assert set(layers["blur"]) == set(propagation["blur"]) == {"gaussian"}
 
+    def test_more_images_go_through_the_networks_whose_errors_they_explain(self, done: Places) -> None:
+        layers = pd.read_csv(done.profile(PROFILE) / "layers.csv")
+        explained = (layers["dataset"] == "mnist") | (layers["variant"] == "plain")
+        assert set(layers[explained]["images"]) == {PROFILE.explained_images}
+        assert set(layers[~explained]["images"]) == {PROFILE.layer_images}
+
+    def test_networks_are_smoothed_under_blurs_that_are_equal_for_the_picture(self, done: Places) -> None:
+        table = pd.read_csv(done.profile(PROFILE) / "smoothing.csv")
+        pixels = table["side"].where(table["dataset"] == "cifar10", table["side"] / 28)
+        scale = pixels.where(table["dataset"] == "mnist", 1)
+        assert np.allclose(table["own_size"], table["size"] * scale)
+        assert {0.0, 1.0, 2.0, 3.0} == set(table["size"]) == set(table[table["dataset"] == "mnist"]["size"])
+
     def test_no_layer_breaks_its_bound(self, done: Places) -> None:
         table = pd.read_csv(done.profile(PROFILE) / "layers.csv")
         assert (table["tightness"] <= 1.0001).all() and (table["tightness"] > 0).all()
@@ -349,6 +362,8 @@ class TestClaims:
             records.finish()
         run.run(planned(), copy, None, prepare=lambda: None)
         found = self.claims(copy)
+        subjects = pd.read_csv(copy.profile(PROFILE) / "claim_tests.csv").query("claim == 'misclassified'")["subject"]
+        assert subjects.str.endswith(" pixels of 28x28").any() and subjects.str.endswith(" pixels").any()
         assert found["misclassified"] == found["augmentation"] == found["augmentation-frozen"] == Verdict.REPRODUCED
 
 
