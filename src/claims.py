@@ -134,7 +134,7 @@ def outcome(tests: Iterable[Comparison]) -> Outcome | None:
     """What the tests under one protocol say together: a claim holds if all hold and fails if one fails.
 
     So no correction is needed for "holds" (an intersection-union test); for "fails" the tests' intervals are
-    simultaneous.
+    simultaneous. A claim of a direction (`above_zero`, `at_least`) takes these for both, and holds less readily for it.
 
     Returns:
         None where no test has a say.

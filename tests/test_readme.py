@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from src import certify_options, reproduce
+from src.studies.blur.config import PROFILES as BLUR_PROFILES
+from src.studies.blur.tables import TABLES as BLUR_TABLES
 from src.studies.resolution.config import PAPER, PROFILES, QUICK, RELEASED, SWEEP_EPSILONS, SWEEP_SIGMAS, VARIANTS
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, SIGMAS
 from src.studies.resolution.corrected.tables import TABLES as CORRECTED_TABLES
@@ -63,10 +65,11 @@ class TestCommands:
 
     def test_examples_are_accepted_by_the_command_line(self) -> None:
         examples = [line for line in commands(README) if line.startswith("python -m src.reproduce")]
-        assert len(examples) == 8
+        assert len(examples) == 9
         for line in examples:
             options = reproduce.parser().parse_args(shlex.split(line)[3:])
-            assert options.profile in {profile.name for profile in PROFILES} or options.study == "blur"
+            known = BLUR_PROFILES if options.study == "blur" else PROFILES
+            assert options.profile in {None, *(profile.name for profile in known)}
 
     def test_examples_of_certify_are_accepted(self) -> None:
         examples = commands(section("Certify your own model"))
@@ -127,7 +130,10 @@ class TestPaths:
                 assert re.search(rf"^(?:class|def) {parts[-1]}\b", holder.read_text(), re.MULTILINE), name
 
     def test_every_table_is_described(self) -> None:
-        for title, names in (("What comes out", TABLES), ("Three protocols", CORRECTED_TABLES)):
+        described = (
+            ("What comes out", TABLES), ("Three protocols", CORRECTED_TABLES), ("Second study: blur", BLUR_TABLES)
+        )  # fmt: skip
+        for title, names in described:
             for name in names:
                 assert f"| `{name}` |" in section(title)
 
@@ -185,10 +191,31 @@ class TestNumbers:
             assert re.search(rf"{schedule.train_images:,} images(?:,| and) {schedule.epochs} epochs", text)
 
 
+def examples(text: str) -> list[str]:
+    """The Python in it."""
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_constants_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    (code,) = examples(section("Second study: blur"))
+    assert len(examples(README)) == 2
+    layers = [keras.layers.Conv2D(3, 5, strides=2, name="first"), keras.layers.Conv2D(2, 3, name="second")]
+    keras.Sequential([keras.Input((12, 12, 1)), *layers]).save(tmp_path / "mine.keras")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["first", "second"]
+    assert all(float(line.split()[1]) > 0 for line in lines)
+
+
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
 
-    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (code,) = examples(section("Use a part alone"))
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     last = keras.layers.Dense(3, kernel_initializer=keras.initializers.GlorotUniform(seed=0))
     network = keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Flatten(), last])
@@ -207,3 +234,108 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert names["answers"].shape == (4,) and (names["certificates"].n == 1000).all()
     # At a sigma of 0.25 some copies go elsewhere: the noise is there.
     assert (votes.counts.max(axis=1) < 1000).any()
+
+
+class TestBlur:
+    """The second study's section, held against the committed tables."""
+
+    folder = ROOT / "results" / "blur" / "paper"
+
+    def table(self, name: str, **where: Any) -> pd.DataFrame:
+        rows = pd.read_csv(self.folder / f"{name}.csv", keep_default_na=name != "claims")
+        for column, value in where.items():
+            rows = rows[rows[column] == value]
+        return rows
+
+    def says(self, *numbers: str) -> None:
+        said = " ".join(section("Second study: blur").split())
+        for words_and_numbers in numbers:
+            assert words_and_numbers in said
+
+    @staticmethod
+    def interval(row: pd.Series, name: str) -> str:
+        return f"{row[name]:+.3f} [{row[f'{name}_low']:+.3f}, {row[f'{name}_high']:+.3f}]"
+
+    def test_every_claim(self) -> None:
+        for row in self.table("claims").to_dict("records"):
+            outcomes = f"{row['mnist_outcome']} | {row['cifar10_outcome']} | {row['verdict']}"
+            self.says(f"| `{row['claim']}` | {row['statement']} | {outcomes} |".replace("  ", " "))
+
+    def test_trainings_and_images(self) -> None:
+        (seeds,) = self.table("training")["seeds"].unique()
+        self.says(f"; {seeds} trainings of each kind", f"{self.table('accuracy')['images'].max():,} test images")
+
+    def test_the_inequality(self) -> None:
+        rows = self.table("layers")
+        rows = rows[~rows["variant"].str.startswith("frozen")]
+        self.says(
+            f"In all {len(rows)} pairs",
+            f"{rows['tightness'].min():.1%} to {rows['tightness'].max():.0%} of the bound",
+            f"({rows['bound'].min():.1f} to {rows['bound'].max():.1f} times",
+            f"by at most {rows['relative_max'].max():.4f} times its own length",
+        )
+        assert (rows["bound"] >= 1).all()
+        beyond = rows[rows["relative_max"] >= 1]
+        assert set(zip(beyond["variant"], beyond["layer"], strict=True)) == {("Downscaled", "conv 2")}
+
+    def test_explanation(self) -> None:
+        rows = self.table("claim_tests", claim="explanation")
+        gray, colour = (rows[rows["protocol"] == dataset]["outcome"] for dataset in ("mnist", "cifar10"))
+        undecided = [f"{(outcomes == 'inconclusive').sum()} of {len(outcomes)}" for outcomes in (gray, colour)]
+        self.says(f"is open for {undecided[0]} comparisons on MNIST and {undecided[1]} on CIFAR-10, and fails for none")
+        assert set(rows["outcome"]) == {"holds", "inconclusive"}
+        # "By its own 95% interval each of them would hold."
+        assert (rows["value"] > 0).all() and (rows["p_value"] < 0.05).all()
+
+    def test_propagation(self) -> None:
+        rows = self.table("propagation").query("stage >= 0 and (dataset == 'mnist' or variant == 'plain')")
+        growth = {}
+        for kind, of_kind in (("conv", rows[rows["kind"] == "conv"]), ("logits", rows)):
+            ends = of_kind.sort_values("stage").groupby(["dataset", "trial", "size"])["error"].agg(["first", "last"])
+            first = rows[rows["stage"] == 0].set_index(["dataset", "trial", "size"])["error"]
+            ratio = ends["last"] / first
+            growth |= {(kind, dataset): ratio[dataset] for dataset in ("mnist", "cifar10")}
+        spans = {name: f"{ratio.min():.2f} to {ratio.max():.2f}" for name, ratio in growth.items()}
+        gray = growth["conv", "mnist"]
+        self.says(
+            f"was {spans['conv', 'cifar10']} times that after the first on CIFAR-10, {spans['conv', 'mnist']} on MNIST",
+            f"below 1 in {(gray < 1).sum()} of {len(gray)} cases",
+            f"that of the logits {spans['logits', 'cifar10']} and {spans['logits', 'mnist']} times",
+        )
+        assert all("upscaledai" in trial and size <= 1 for trial, size in gray[gray < 1].index)
+
+    def test_accuracy(self) -> None:
+        plain = self.table("training", variant="plain").set_index(["blur", "size"])["accuracy"]
+        gray = self.table("accuracy", dataset="mnist")
+        soft, sharp = gray[gray["size_28"].round(6) == 2]["accuracy"], gray[gray["blur"] == "none"]["accuracy"]
+        self.says(
+            f"from {plain['none', 0.0]:.3f} to {plain['gaussian', 2.0]:.3f}",
+            f"from {sharp.min():.3f} or more to {soft.min():.3f} to {soft.max():.3f}",
+        )
+        heavy = self.table("claim_tests", claim="misclassified")
+        assert len(heavy) and (heavy["low"] > 0).all()
+
+    def test_training_on_copies(self) -> None:
+        rows = self.table("training").set_index(["variant", "blur", "size"])
+        own, frozen = (
+            [self.interval(rows.loc[(name, "gaussian", size)].squeeze(), "minus_control") for size in (2.0, 3.0)]
+            for name in ("blurred copies", "frozen, blurred copies")
+        )
+        sharp = self.interval(rows.loc[("blurred copies", "none", 0.0)].squeeze(), "minus_control")
+        self.says(
+            f"{own[0]} at 2 pixels and {own[1]} at 3", f"{frozen[0]} and {frozen[1]}; without blur by {sharp}"
+        )
+
+    def test_smoothing(self) -> None:
+        rows = self.table("smoothing")
+        noisy = [self.interval(row, "rs_minus_cnn") for _, row in rows[rows["variant"] == "noise"].iterrows()]
+        soft = rows[rows["size"] > 0]
+        rest = soft[soft["trained_with_noise"] == "no"]["rs_minus_cnn"]
+        gray = soft[soft["dataset"] == "mnist"].sort_values("rs_minus_cnn")
+        ends = [f"{row['rs_minus_cnn']:+.3f} ({row['variant']}, {row['size']:g} pixels)" for _, row in gray.iterrows()]
+        self.says(
+            f"{noisy[0]} without blur, {noisy[1]}, {noisy[2]} and {noisy[3]} at 1, 2 and 3 pixels",
+            f"under blur {rest.min():+.3f} to {rest.max():+.3f} for networks trained without noise",
+            f"from {ends[0]} to {ends[-1]}",
+        )
+        assert rest.max() < 0
