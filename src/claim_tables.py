@@ -150,9 +150,13 @@ def _measured(judgement: Judgement[Evidence], protocol: str) -> str:
         return "not measured" if protocol in judgement.claim.decided_by else ""
     test = least_in_favour(tests)
     low, high = test.value.ends
-    between = "without an interval" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
     itself = "" if math.isnan(test.measured) else f"{test.measured:.4g}; "
-    value = f"{itself}{test.quantity} {test.value.estimate:.4g} {between}"
+    # What is no sample is exact.
+    value = f"{itself}{test.quantity} {test.value.estimate:.{4 if test.confidence > 0 else 6}g}"
+    if not math.isnan(low):
+        value += f" [{low:.4g}, {high:.4g}]"
+    elif test.confidence > 0:
+        value += " without an interval"
     others = f"; {len(tests)} tests" if len(tests) > 1 else ""
     return f"{outcome(tests) or test.outcome}: {value} ({test.subject}{others})"
 

@@ -54,7 +54,8 @@ class Comparison:
         outcome: what it says of the claim.
         seeds: trainings that it rests on.
         images: test images that it rests on.
-        confidence: of the interval; where a verdict rests on several, of each one of those that hold together with 95%.
+        confidence: of the interval; where a verdict rests on several, of each one of those that hold together with 95%;
+            NaN of what is no sample.
         narrow: the interval at 90%, by which it was judged whether a difference counts as none; None in other tests.
         measured: the quantity itself where `value` is its difference from a published number; NaN elsewhere.
         p_value: of a test that goes with it; NaN where there is none.

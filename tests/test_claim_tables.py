@@ -160,6 +160,24 @@ class TestTests:
             "holds: 0.982; quantity 0 0.5 [0.25, 0.75] (network 0)",
         ]
 
+    def test_what_is_no_sample_is_said_as_exactly_as_it_is_known(self) -> None:
+        alone = Interval(1.00026, math.nan, math.nan)
+        single = replace(comparison(FAILS), value=alone, measured=math.nan)
+        exact = replace(single, confidence=math.nan)
+        between = replace(exact, value=Interval(1.00026, 0.25, 1.00026))
+        found = [Judgement(claim(), (test,)) for test in (single, exact, between)]
+        assert claim_tables.verdict_rows(found, PROTOCOLS)["released"].tolist() == [
+            "fails: quantity 0 1 without an interval (network 0)",
+            "fails: quantity 0 1.00026 (network 0)",
+            "fails: quantity 0 1.00026 [0.25, 1] (network 0)",
+        ]
+
+    def test_reported_numbers_have_a_column_where_there_are_any(self) -> None:
+        with_number = Judgement(claim(), (comparison(HOLDS),))
+        without = replace(with_number, claim=replace(with_number.claim, reported=""))
+        assert "reported" in claim_tables.verdict_rows([without, with_number], PROTOCOLS)
+        assert "reported" not in claim_tables.verdict_rows([without], PROTOCOLS)
+
     def test_an_interval_that_ends_nowhere_is_none(self) -> None:
         endless = Interval(0.5, -math.inf, math.inf)
         test = replace(comparison(INCONCLUSIVE), value=endless, narrow=endless)
