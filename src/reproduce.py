@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,7 @@ from src.studies.resolution.estimates import print_plan
 from src.studies.resolution.plan import Job, jobs
 from src.studies.resolution.run import run, train
 from src.trials import Trial
+from src.trials_table import load_trials
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -148,9 +149,17 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
     seeds = tuple(options.seeds or profile.seeds)
     variants = tuple(options.variants or (one for one in VARIANTS if one.name in profile.variants))
     (trained_in,) = (one for one in PROFILES if one.name == profile.resolution_profile)
-    networks = [_trained(trained_in, variant, places, options) for variant in variants]
+    listed = set(load_trials(places.profile(profile) / "trials.csv"))
+
+    def is_done(network: Job) -> bool:
+        return blur_plan.Job(profile, network.trial).is_done(places, listed)
+
+    def is_trained(network: Job) -> bool:
+        return places.trial(network.trial).is_complete
+
+    networks = [_preferred(trained_in, variant, options, (is_done, is_trained)) for variant in variants]
     _check_esrgan(options.esrgan, [job.trial for job in networks])
-    untrained = [job for job in networks if not places.trial(job.trial).is_complete]
+    untrained = [job for job in networks if not is_done(job) and not is_trained(job)]
     planned = blur_plan.jobs(profile, [job.trial for job in networks], seeds, options.precision)
     if options.list:
         if untrained:
@@ -163,12 +172,17 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
     blur_run.run(planned, places, options.esrgan, prepare=lambda: _prepare(options.precision))
 
 
-def _trained(profile: Profile, variant: Variant, places: Places, options: argparse.Namespace) -> Job:
-    """The first study's network as released, seed 0, in the precision in which it is trained here; else as asked."""
+def _preferred(
+    profile: Profile, variant: Variant, options: argparse.Namespace, reasons: Sequence[Callable[[Job], bool]]
+) -> Job:
+    """The first study's network as released, seed 0, in a precision for which a reason speaks, the first reason first.
+
+    Where one speaks for both precisions, or none for any, it is the one that is asked for.
+    """
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
     found = [jobs(profile, ((RELEASED, (variant,)),), (0,), precision, options.esrgan)[0] for precision in precisions]
     asked = found[precisions.index(options.precision)]
-    return next((job for job in (asked, *found) if places.trial(job.trial).is_complete), asked)
+    return next((job for reason in reasons for job in (asked, *found) if reason(job)), asked)
 
 
 AnyProfile = TypeVar("AnyProfile", bound=HasName)

@@ -102,8 +102,11 @@ def digit_image(digit: int, resolution: Resolution | None = None, which: int = 0
     """
     test = load_mnist(places().mnist).test
     test = test.take(evaluation_order(len(test)))
+    if digit not in range(10):
+        raise InputError(f"digit: expected 0 to 9, got {digit!r}.")
     of_digit = np.flatnonzero(test.labels == digit)
-    if not 0 <= which < len(of_digit):
-        raise InputError(f"digit and which: the test set has {len(of_digit)} images of {digit!r}, none is {which!r}.")
+    if which not in range(len(of_digit)):
+        last = len(of_digit) - 1
+        raise InputError(f"which: expected 0 to {last} of the test set's images of {digit}, got {which!r}.")
     image = test.take(of_digit[which : which + 1])
     return at_resolution(image, "test", resolution or Resolution(14, "bilinear"), places().cache)

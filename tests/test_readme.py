@@ -276,7 +276,7 @@ class TestBlur:
         )
         assert (rows["bound"] >= 1).all()
         beyond = rows[rows["relative_max"] >= 1]
-        assert set(zip(beyond["variant"], beyond["layer"], strict=True)) == {("Downscaled", "conv 2")}
+        assert beyond[["variant", "layer", "size"]].values.tolist() == [["Downscaled", "conv 2", 3.0]]
 
     def test_explanation(self) -> None:
         rows = self.table("claim_tests", claim="explanation")

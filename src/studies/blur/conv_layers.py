@@ -77,8 +77,8 @@ def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
     if len(sizes) != 1:
         found = ", ".join(sorted(map(str, sizes)))
         raise InputError(
-            f"layer {layer.name}: it is used for images of several sizes, {found}. Give a copy of the network "
-            "(keras.models.clone_model)."
+            f"layer {layer.name}: it is used for images of several sizes, {found}. Give a network in which it is used "
+            "for one: of two models that share it a copy (keras.models.clone_model), in one model a layer for each."
         )
     ((height, width),) = sizes
     if height is None or width is None:
@@ -91,9 +91,9 @@ def _described(place: int, layer: keras.layers.Conv2D) -> ConvLayer:
 
 def refuse_unknown_activation(layer: keras.layers.Layer) -> None:
     """Raise InputError unless the layer's activation is known to be 1-Lipschitz."""
-    activation = keras.activations.serialize(layer.activation)
+    activation = getattr(layer.activation, "__name__", type(layer.activation).__name__)
     # By more than its name, which a function of the user's may share.
-    if activation not in LIPSCHITZ_ONE or layer.activation is not keras.activations.get(activation):
+    if activation not in LIPSCHITZ_ONE or layer.activation is not getattr(keras.activations, activation):
         raise InputError(
             f"layer {layer.name}: its activation {activation!r} is not known to be 1-Lipschitz on each value. "
             f"Known are {', '.join(LIPSCHITZ_ONE)}."

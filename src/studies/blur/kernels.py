@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ class GaussianBlur:
     sigma: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
+        if not (isinstance(self.sigma, Real) and math.isfinite(self.sigma) and self.sigma > 0):
             raise InputError(f"sigma: expected a positive number of pixels, got {self.sigma!r}.")
 
     def kernel(self) -> np.ndarray:

@@ -37,5 +37,5 @@ def test_a_blur_within_a_pixel_is_not_held_against_a_bound() -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(InputError, match="sigma: expected a positive number of pixels, got 0"):
         blur_digit(7, 0)
-    with pytest.raises(InputError, match="digit and which: the test set has 0 images of 12"):
+    with pytest.raises(InputError, match="digit: expected 0 to 9, got 12"):
         blur_digit(12, 1.0)

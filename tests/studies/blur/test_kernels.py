@@ -94,6 +94,7 @@ def test_motion_is_along_its_line() -> None:
     [
         (lambda: GaussianBlur(0), "sigma: expected a positive number of pixels, got 0"),
         (lambda: GaussianBlur(math.nan), "sigma: expected"),
+        (lambda: GaussianBlur("a"), "sigma: expected a positive number of pixels, got 'a'"),
         (lambda: BoxBlur(4), "width: expected an odd number of at least 3 pixels, got 4"),
         (lambda: BoxBlur(1), "width: expected"),
         (lambda: BoxBlur(3.0), r"width: expected an odd number of at least 3 pixels, got 3\.0"),

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src import reproduce
 from src.base import InputError, LabeledImages
 from src.claims import Verdict
 from src.datasets.cifar10 import Cifar10
@@ -89,6 +90,29 @@ def everything(places: Places) -> dict[str, bytes]:
     names = [*TABLES, "claims.csv", "claim_tests.csv", *(f"figures/{name}" for name in FIGURES)]
     names += [str(path.relative_to(folder)) for path in sorted(folder.glob("*/*.csv.gz"))]
     return {name: (folder / name).read_bytes() for name in names}
+
+
+class TestCommandLine:
+    def test_networks_whose_work_is_done_are_not_trained_again_though_their_weights_are_gone(
+        self, done: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As in a clone, where only the small networks' weights are, whatever precision is asked for."""
+        monkeypatch.setattr(reproduce.blur, "PROFILES", (PROFILE,))
+        monkeypatch.setattr(reproduce, "train", lambda *_, **__: pytest.fail("trains"))
+        options = ["--study", "blur", "--profile", PROFILE.name, "--variants", DOWNSCALED.name]
+        options += ["--data", str(done.data), "--results", str(done.results), "--models", str(tmp_path)]
+        assert reproduce.main(options) == 0
+        assert "Nothing to do: of study blur" in capsys.readouterr().out
+        assert reproduce.main([*options, "--list"]) == 0
+        assert "Nothing to do: 19 of 19 networks are done" in capsys.readouterr().out
+
+        looked_at: list[str] = []
+        monkeypatch.setattr(reproduce.blur_run, "fetch_data", lambda *_: None)
+        monkeypatch.setattr(
+            reproduce.blur_run, "run", lambda jobs, *_, **__: looked_at.extend(job.trial.key for job in jobs)
+        )
+        assert reproduce.main([*options, "--precision", "bfloat16"]) == 0
+        assert looked_at[0] == GRAY.key and GRAY.precision == "float32" and len(looked_at) == 19
 
 
 class TestRun:

@@ -80,9 +80,16 @@ class TestDigits:
         assert second.images.shape == (1, 28, 28, 1) and second.labels.tolist() == [7]
         assert first.indices != second.indices
 
-    @pytest.mark.parametrize(("digit", "which"), [(10, 0), (7, 5000), (7, -1)])
-    def test_one_that_is_not_there(self, folders: Path, digit: int, which: int) -> None:
-        with pytest.raises(InputError, match="the test set has"):
+    @pytest.mark.parametrize(
+        ("digit", "which", "message"),
+        [
+            (10, 0, "digit: expected 0 to 9, got 10"),
+            (7, 5000, "which: expected 0 to 1027 of the test set's images of 7, got 5000"),
+            (7, -1, "which: expected 0 to 1027"),
+        ],
+    )
+    def test_one_that_is_not_there(self, folders: Path, digit: int, which: int, message: str) -> None:
+        with pytest.raises(InputError, match=message):
             showing.digit_image(digit, which=which)
 
 
