@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from src.arrays import load_arrays, save_arrays
 from src.base import InputError, LabeledImages
 from src.datasets.esrgan import DOWNLOAD_SILENCE
 from src.datasets.mnist import DATA
+from src.files import explained_storage_errors
 
 CIFAR10_NPZ = DATA / "cifar10.npz"
 
@@ -197,6 +199,9 @@ def load_cifar10(path: Path = CIFAR10_NPZ) -> Cifar10:
     if path.exists():
         arrays = _from_file(path)
     else:
+        # Before 184 MB are fetched that could not be kept: a file may stand in the folder's place.
+        with explained_storage_errors(path):
+            os.scandir(next(folder for folder in path.absolute().parents if folder.exists())).close()
         arrays = _fetched(path)
         save_arrays(path, arrays)
     return Cifar10(

@@ -267,8 +267,8 @@ def test_other_data_from_keras_is_refused_by_name(computer: Computer, name: str)
     computer.refuses(f"By keras.datasets: {name} is not CIFAR-10's")
 
 
-def test_a_file_that_can_not_be_written_leaves_nothing(computer: Computer) -> None:
-    computer.keras_gives(lambda: as_keras_gives_it(computer.arrays))
+def test_a_file_that_can_not_be_written_is_not_fetched(computer: Computer) -> None:
+    computer.keras_gives(unasked)
     in_the_way = computer.folder / "data"
     in_the_way.write_text("a file")
     with pytest.raises(StorageError, match="A file stands where a folder is needed"):
