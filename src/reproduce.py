@@ -159,7 +159,7 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
 
     networks = [_preferred(trained_in, variant, options, (is_done, is_trained)) for variant in variants]
     _check_esrgan(options.esrgan, [job.trial for job in networks])
-    untrained = [job for job in networks if not is_done(job) and not is_trained(job)]
+    untrained = [job for job in networks if not is_trained(job) and not is_done(job)]
     planned = blur_plan.jobs(profile, [job.trial for job in networks], seeds, options.precision)
     if options.list:
         if untrained:

@@ -73,15 +73,19 @@ def copies_help(evidence: Evidence, trained_on: Training) -> Iterator[Comparison
     confidence = simultaneous_confidence(sum(decides for _, decides, _, _ in found))
     for subject, decides, copies, control_answers in found:
         gain = paired_trainings_interval(copies, control_answers, confidence)
-        enough = len(copies) >= SEEDS_NEEDED
+        outcome, note = Outcome.SHOWN, "shown at the same confidence"
+        if len(copies) < SEEDS_NEEDED:
+            outcome, note = Outcome.INCONCLUSIVE if decides else Outcome.SHOWN, f"needs {SEEDS_NEEDED} trainings"
+        elif decides:
+            outcome, note = above_zero(gain), ""
         yield Comparison(
             protocol=CIFAR10,
             subject=subject,
             quantity="difference in mean accuracy, over trainings and images",
             value=gain,
-            outcome=Outcome.SHOWN if not decides else above_zero(gain) if enough else Outcome.INCONCLUSIVE,
+            outcome=outcome,
             seeds=len(copies),
             images=copies.shape[1],
             confidence=confidence,
-            note="shown at the same confidence" * (not decides) if enough else f"needs {SEEDS_NEEDED} trainings",
+            note=note,
         )

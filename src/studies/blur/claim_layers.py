@@ -67,7 +67,7 @@ def below_one(evidence: Evidence) -> Iterator[Comparison]:
     """T1's constant, in terms of ||x||, of every convolution under every Gaussian blur: is it below 1?
 
     The constant is the norm of the linear part. It is below 1 if the bound is, and is not if the linear part changes
-    some input by more than its own length, as power iteration finds or a test image's outputs show, which ReLU brings
+    some input by its own length or more, as power iteration finds or a test image's outputs show, which ReLU brings
     no further apart; in between it is not known. (With ReLU the smallest constant may be smaller, but not below half.)
     """
     for one in evidence:

@@ -54,8 +54,7 @@ def _propagation(table: pd.DataFrame) -> str:
     allowed = [f"{float(f'{end:.2g}'):,g}" for end in (last["product"] / last["error"]).agg(["min", "max"])]
     return (
         "In MNIST's networks and plain training the mean relative error of a Gaussian blur after the last convolution "
-        "was "
-        f"{convolutions.min():.2g} to {convolutions.max():.2g} times that after the first, and at the logits "
+        f"was {convolutions.min():.2g} to {convolutions.max():.2g} times that after the first, and at the logits "
         f"{all_stages.min():.2g} to {all_stages.max():.2g} times; the product of all layers' Lipschitz constants would "
         f"allow {' to '.join(allowed)} times what was measured there."
     )
