@@ -7,6 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from src.errors import InputError as InputError
+from src.errors import StorageError as StorageError
+from src.errors import TrainingError as TrainingError
+
 Precision = Literal["float32", "bfloat16"]
 """Of a network's activations; weights and logits are float32."""
 
@@ -15,21 +19,6 @@ ABSTAIN = -1
 
 N0 = 100
 """Draws that choose the class to certify (Cohen, Rosenfeld and Kolter 2019)."""
-
-
-class InputError(ValueError):
-    """Something the user gave, or has on disk, can't be used.
-
-    The message names the thing, the value and the way out; the command line prints it as it is.
-    """
-
-
-class StorageError(OSError):
-    """A file can't be read or written (read-only folder, full disk); the message says which and what to do."""
-
-
-class TrainingError(RuntimeError):
-    """Training went wrong in a way that more epochs won't mend."""
 
 
 @dataclass(frozen=True)

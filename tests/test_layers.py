@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("base", "files", "arrays"),
+    ("errors", "labels", "base", "files", "arrays"),
     ("datasets", "architectures", "trials", "trials_table", "places", "records", "conditions", "metrics",
      "paired", "trainings", "progress", "estimates"),
     ("attacks", "smoothing", "certification_log", "certification_text", "certification_sidecar", "provenance"),
@@ -29,7 +29,7 @@ LIGHT = {
     "tables", "figures", "claims", "claim_tables", "report", "evidence", "finding", "metrics", "paired", "trainings",
     "records", "places", "plotting", "certification", "conditions", "kernels", "inequality",
     "certification_log", "certification_text", "certification_summary", "certified_curves",
-    "certify_options", "own_files",
+    "certify_options", "own_files", "labels",
 }  # fmt: skip
 """Modules of these names open without TensorFlow, wherever they are."""
 
