@@ -18,8 +18,8 @@ REQUIRED = ("idx", "label", "predict", "correct", "time")
 LATER = ("network", "count_at", "n_at")
 """Columns that logs made earlier lack."""
 
-ROUNDING = 1e-9
-"""What float64 may add to a difference of radii."""
+ROUNDING = 4
+"""Spacings of float64 numbers of a radius' size, at least 1, by which rounding may miss."""
 
 NONE = "-"
 """In `count_at` and `n_at`: no radius of the grid is certified."""
@@ -118,7 +118,8 @@ def _check(rows: pd.DataFrame) -> None:
         if len(wrong):
             raise ValueError(f"line {wrong[0] + 2} has a radius for an abstention")
         beyond = rows["radius_exact"] - rows["radius"]
-        wrong = np.flatnonzero((beyond < -ROUNDING) | (beyond > 1e-3 + ROUNDING))
+        slack = ROUNDING * np.spacing(np.maximum(rows["radius_exact"], 1.0))
+        wrong = np.flatnonzero((beyond < -slack) | (beyond > 1e-3 + slack))
         if len(wrong):
             raise ValueError(f"radius and radius_exact in line {wrong[0] + 2} do not go together")
     if "count_at" in rows or "n_at" in rows:

@@ -22,6 +22,8 @@ from src.certification_log import (
     Sequential,
     read_log,
 )
+from src.certification_text import format_rows, parse_rows
+from src.smoothing.certification import certified_radius
 
 SETTINGS = {"method": "fixed", "n": 100, "n0": 10, "sigma": 0.25, "alpha": 0.001, "seed": 0, "radii": (0.0, 0.5)}
 
@@ -256,6 +258,38 @@ def test_radii_come_back_exactly_and_are_shown_rounded_down(radii: list[float], 
     assert (there["radius"] <= there["radius_exact"] + 1e-12).all()
     assert (there["radius"] > there["radius_exact"] - 0.001001).all()
     assert np.allclose(there["radius"] * 1000, np.round(there["radius"] * 1000), rtol=0, atol=1e-6)
+
+
+SIGMAS = st.one_of(st.floats(1e-30, 1e30), st.floats(-30, 30).map(lambda power: 10.0**power))
+
+
+@settings(max_examples=100, deadline=None)
+@given(sigma=SIGMAS, counts=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), min_size=1, max_size=6))
+def test_certificates_of_any_sigma_come_back(sigma: float, counts: list[tuple[int, int]]) -> None:
+    n = np.array([max(pair) for pair in counts])
+    k = np.array([min(pair) for pair in counts])
+    radius = certified_radius(k, n, 0.001, sigma)
+    rows = pd.DataFrame({
+        "idx": np.arange(len(n)), "label": 1, "predict": np.where(radius < 0, -1, 1), "radius": np.maximum(radius, 0),
+        "count": k, "n": n, "network": 0, "seconds": 0.0,
+    })  # fmt: skip
+    with np.errstate(all="raise", under="ignore"):
+        there = parse_rows("\t".join(COLUMNS) + "\n" + format_rows(rows, COLUMNS))
+    assert there["radius_exact"].tolist() == rows["radius"].tolist()
+    assert (there["radius"] <= there["radius_exact"]).all()
+    for name in ("idx", "label", "predict", "count", "n", "network"):
+        assert there[name].tolist() == rows[name].tolist()
+
+
+@pytest.mark.parametrize("radius", [1e-30, 0.25, 1e3, 1e9, 1e13, 1e30])
+def test_a_radius_that_is_rounded_up_is_damage_at_any_size(radius: float) -> None:
+    rows = block(0).assign(radius=radius)
+    text = "\t".join(COLUMNS) + "\n" + format_rows(rows, COLUMNS)
+    shown = text.splitlines()[1].split("\t")[3]
+    parse_rows(text)
+    for wrong in (float(shown) + max(0.001, 1e-12 * radius), float(shown) - max(0.002, 1e-12 * radius)):
+        with pytest.raises(ValueError, match=r"do not go together|radius in line 2"):
+            parse_rows(text.replace(f"\t{shown}\t", f"\t{wrong!r}\t", 1))
 
 
 def test_a_tear_anywhere_costs_only_the_torn_line(log: CertificationLog) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from src.base import InputError
+from src.smoothing.certification import check_noise_size
 
 
 def check_sigma(sigma: float) -> None:
-    """Raise InputError unless `sigma` is a finite number, 0 or more."""
+    """Raise InputError unless `sigma` is a finite number, 0 or more, of a size that float32 noise can have."""
     if not (math.isfinite(sigma) and sigma >= 0):
         raise InputError(f"sigma: expected a finite number, 0 or more, in the unit of the images, got {sigma}.")
+    check_noise_size("sigma", sigma)
 
 
 def check_draws(name: str, n: float) -> int:
