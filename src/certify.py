@@ -47,8 +47,8 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
     with explained_storage_errors(out):
         there = out.exists()
     if there:
-        raise InputError(f"{out} is there already. Name another --out, or delete it.")
-    names = [path.stem for path in paths]
+        raise InputError(f"{out} is there already. Name another --out, or move it away.")
+    names = [path.name.removesuffix(".tsv") or path.name for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     logs = {name: (read_log(path), read_certification(path)) for name, path in zip(names, paths, strict=True)}

@@ -86,7 +86,9 @@ def _check_values(images: np.ndarray, bounds: Bounds) -> None:
     finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
     if not finite.all():
         place = int(np.argmin(finite))
-        raise InputError(f"images: image {place} has a value that is not finite (NaN or infinity). Repair or drop it.")
+        raise InputError(
+            f"images: image {place} has a value that is not finite (NaN or infinity). Repair it, or leave it out."
+        )
     low, high = float(images.min()), float(images.max())
     width = bounds.upper - bounds.lower
     stated = f"--bounds {bounds.lower:g} {bounds.upper:g}"

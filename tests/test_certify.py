@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from src import certify
+from src import certified_curves, certify, plotting
 from src.certification_log import CertificationLog, read_log
 from src.certify_options import parser
 from src.files import only_writer, sha256
@@ -107,7 +107,11 @@ def test_the_summary_has_intervals_and_a_complete_log_is_only_read(
 
 @pytest.mark.parametrize("how", [(), ("--sequential",), ("--predict",)])
 def test_a_model_for_pixels_to_255_looks_as_wrong_as_it_is(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    how: tuple[str, ...],
 ) -> None:
     """Images in [0, 1], which it divides by 255: all are black to it, so it answers class 0, with and without noise."""
     labels = labelled_images(COUNT)["labels"]
@@ -125,7 +129,11 @@ def test_a_model_for_pixels_to_255_looks_as_wrong_as_it_is(
 
 @pytest.mark.parametrize("how", [(), ("--sequential",), ("--predict",)])
 def test_a_log_made_before_further_columns_were_written_is_done_or_goes_on(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    how: tuple[str, ...],
 ) -> None:
     out, options = tmp_path / "log.tsv", ("--sigma", "0.25", "--n", "100", *how)
     assert certify.main(command(files, out, *options)) == 0
@@ -284,6 +292,43 @@ def test_plot_draws_logs_and_overwrites_nothing(
     assert certify.main(["--plot", str(fixed), "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert out.read_bytes() == drawn
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("sigma_0.25", "sigma_1.00"), ["sigma_0.25", "sigma_1.00"]),
+        (("sigma_0.25.tsv", "sigma_0.5.tsv"), ["sigma_0.25", "sigma_0.5"]),
+        (("sigma_0.25.tsv", "sigma_0.25"), ["{}/sigma_0.25.tsv", "{}/sigma_0.25"]),
+        (("a/log.tsv", "b/log.tsv"), ["{}/a/log.tsv", "{}/b/log.tsv"]),
+        (("log.csv", "log.txt", ".tsv"), ["log.csv", "log.txt", ".tsv"]),
+    ],
+)
+def test_curves_are_named_by_what_tells_their_files_apart(
+    fixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, ...], names: list[str]
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(certified_curves, "certified_accuracy_curves", lambda logs: drawn.extend(logs))
+    monkeypatch.setattr(plotting, "save", lambda figure, out: None)
+    for path in paths:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(fixed.read_bytes())
+    assert certify.main(["--plot", *(str(tmp_path / path) for path in paths), "--out", str(tmp_path / "x.png")]) == 0
+    assert drawn == [name.format(tmp_path) for name in names]
+
+
+def test_a_tilde_is_the_home_folder(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(files))
+    options = ["--sigma", "0.25", "--n", "10", "--max", "1"]
+    assert certify.main(["~/linear.keras", "~/data.npz", *options, "--out=~/home/log.tsv"]) == 0
+    assert len(read_log(files / "home" / "log.tsv")) == 1
+    assert certify.main(["--plot", "~/home/log.tsv", "--out", "~/home/curves.png"]) == 0
+    assert (files / "home" / "curves.png").exists()
+    assert list(tmp_path.iterdir()) == []
+    # As in a shell, only at the start of a path.
+    given = parser().parse_args(["./~/m.keras", "a/~/d.npz", "--out", "b~"])
+    assert (given.model, given.data, given.out) == (Path("./~/m.keras"), Path("a/~/d.npz"), Path("b~"))
 
 
 def test_an_option_of_several_values_given_twice_has_the_values_of_both() -> None:
