@@ -19,7 +19,8 @@ from src.certification_summary import Certification, read_certification, summary
 from src.certify_options import MULTIPLES, check_plot, checked, parser
 from src.command_line import exit_status, warn
 from src.files import explained_storage_errors, only_writer, sha256
-from src.own_files import OwnData, check_model_file, load_data
+from src.own_files import OwnData, load_data
+from src.own_model_file import check_model_file
 from src.progress import stage
 from src.startup import start_tensorflow
 

@@ -1,10 +1,8 @@
-"""A user's own files, checked before anything slow begins: labelled images, and what a model file says of itself."""
+"""A user's own labelled images, checked before anything slow begins."""
 
 from __future__ import annotations
 
 import math
-import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from src.arrays import ArrayHeader, load_arrays, load_headers
-from src.base import Bounds, InputError, StorageError
+from src.base import Bounds, InputError
 from src.labels import checked_labels
 
 USED_RANGE = 0.01
@@ -143,34 +141,3 @@ def _range_hint(images: np.ndarray, low: float, high: float) -> str:
 
 def _whole(images: np.ndarray) -> bool:
     return images.dtype.kind in "iu" or bool((images == np.round(images)).all())
-
-
-def check_model_file(path: Path) -> None:
-    """Look into a model file without loading it.
-
-    Raises:
-        InputError: it is no Keras model, damaged, or has Lambda layers.
-        StorageError: it can't be opened.
-    """
-    way_out = "Save the model with model.save('mine.keras')."
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is no .keras file. {way_out}")
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            configuration = archive.read("config.json").decode()
-    except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}.") from error
-    # A damaged archive fails in zipfile or zlib, each with exceptions of its own.
-    except Exception as error:
-        raise InputError(f"{path} is damaged or no Keras model ({first_line(error)}). {way_out}") from error
-    if re.search(r'"class_name":\s*"Lambda"', configuration):
-        raise InputError(
-            f"{path} has a Lambda layer, whose Python code would be run from the file; it is refused. "
-            "Put one of Keras's own layers in its place (e.g. keras.layers.Rescaling) and save it again."
-        )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, at most 200 characters of its first line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:200]}..."

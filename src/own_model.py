@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from src.base import InputError
-from src.own_files import OwnData, check_model_file, first_line
+from src.own_files import OwnData
+from src.own_model_file import check_model_file, first_line, from_keras_2, keras_2_version
 from src.smoothing.checks import check_shapes, emits_probabilities
 from src.smoothing.classifier import SmoothedClassifier
 
@@ -30,6 +31,9 @@ def load_network(path: Path) -> keras.Model:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
     # Keras loads layers of every kind, whose exceptions are of every kind.
     except Exception as error:
+        old = keras_2_version(path)
+        if old is not None:
+            raise InputError(from_keras_2(path, old, error)) from error
         unknown = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
         if unknown:
             raise InputError(

@@ -118,7 +118,8 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
     ("changes", "message"),
     [
         ({"model": "gone.keras"}, "can't read"),
-        ({"model": "weights.h5"}, "is no .keras file. Save the model with model.save"),
+        ({"model": "weights.h5"}, "is a Keras model under another name. Rename it, so that it ends in .keras"),
+        ({"model": "data.npz"}, "is no .keras file. Save the model with model.save"),
         ({"model": "torn.keras"}, "torn.keras is damaged or no Keras model"),
         ({"model": "flipped.keras"}, "flipped.keras "),
         ({"model": "foreign.keras"}, "no item named 'config.json'"),
