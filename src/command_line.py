@@ -143,5 +143,5 @@ def _mend_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if sys.stderr is sys.__stderr__ or sys.__stderr__ is None:
+    if sys.stderr is sys.__stderr__ or (sys.__stderr__ is None and not isinstance(sys.stderr, _Forgiving)):
         sys.stderr = cast(TextIO, _Forgiving(sys.stderr))
