@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from src.base import InputError
 from src.own_files import OwnData, check_model_file, first_line
-from src.smoothing.checks import check_shapes, emits_probabilities
+from src.smoothing.checks import check_takes_images, emits_probabilities
 from src.smoothing.classifier import SmoothedClassifier
 
 TRIED = 8
@@ -54,7 +54,7 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
     Raises:
         InputError: the network's input or output, or the data, do not fit; or its outputs are not finite.
     """
-    check_shapes(network)
+    check_takes_images(network)
     expected, got = tuple(network.input_shape[1:]), data.images.shape[1:]
     if got != expected:
         way_out = "Add the axis: images[..., np.newaxis]." if (*got, 1) == expected else "Resize or transpose them."
