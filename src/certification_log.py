@@ -2,7 +2,8 @@
 
 One line an image: `idx label predict radius correct time`, further columns to the right. An abstention is -1 with a
 radius of 0.0 and counts as an error. A log is appended block by block and outlasts kills; the settings that it was made
-with lie beside it as JSON, so that what does not belong together is never mixed.
+with lie beside it as JSON, so that what does not belong together is never mixed. A log made before some of the further
+columns were written goes on without them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ import pandas as pd
 
 from src.base import ABSTAIN, InputError
 from src.certification_sidecar import check_settings, format_settings, read_text, sidecar_of
-from src.certification_text import format_rows, parse_rows, without_torn_line
+from src.certification_text import LATER, PARSERS, columns_of, end_of_rows, format_rows, parse_rows, without_torn_line
 from src.files import explained_storage_errors, write_text
 from src.smoothing.certification import certified_radius, log_e_value, probability_at
 
-COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n", "radius_exact")
-"""Of a log of certificates; `radius` is rounded down to three decimals, `radius_exact` is the whole float64."""
+COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n", "radius_exact", "network")
+"""Of a log of certificates; `radius` is rounded down to three decimals, `radius_exact` is the whole float64, `network`
+the class that the network itself gives the image without noise."""
 
-PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time", "count", "n")
+SEQUENTIAL_COLUMNS = (*COLUMNS, "count_at", "n_at")
+"""Of a sequential one; for each radius of the grid that is certified, separated by commas, the count and n at which it
+was, or "-" where none is."""
+
+PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time", "count", "n", "network")
 """Of a log of PREDICT's answers."""
 
 _IS_FOLDER = "{} is a folder. Name a file in it."
@@ -111,7 +117,9 @@ class CertificationLog:
         self.sidecar = sidecar_of(path)
         self.lock = path.with_name(f".{path.name}.lock")
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
-        self._columns = PREDICT_COLUMNS if self._settings.get("method") == Predict.name else COLUMNS
+        further = {Predict.name: PREDICT_COLUMNS, Sequential.name: SEQUENTIAL_COLUMNS}
+        self._columns = further.get(str(self._settings.get("method")), COLUMNS)
+        self._way_out = f"Name another file, or move {self.path} and {self.sidecar} away to begin anew."
 
     def check(self, made_with: Mapping[str, Any] | None = None) -> None:
         """Check that there is no log, or one with exactly these settings, and sound.
@@ -123,15 +131,14 @@ class CertificationLog:
             InputError: the settings or the weights are others, there are none, or something is damaged or unreadable.
             StorageError: the folder can't be looked into.
         """
-        way_out = f"Name another file, or delete {self.path} and {self.sidecar} to begin anew."
         with explained_storage_errors(self.path):
             there, described = self.path.exists(), self.sidecar.exists()
             if self.path.is_dir():
                 raise InputError(_IS_FOLDER.format(self.path))
         if described:
-            check_settings(self.sidecar, self._settings, made_with, self.path, way_out)
+            check_settings(self.sidecar, self._settings, made_with, self.path, self._way_out)
         elif there:
-            raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {way_out}")
+            raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {self._way_out}")
         if there:
             self.load()
 
@@ -143,7 +150,7 @@ class CertificationLog:
                 `weights_sha256`: where both state it, it has to be the same.
 
         Raises:
-            InputError: as for `check`.
+            InputError: as for `check`, or the log has a column that nothing is known of.
             StorageError: the folder can't be written.
         """
         self.check(made_with)
@@ -151,6 +158,9 @@ class CertificationLog:
             write_text(self.sidecar, format_settings(self._settings, made_with))
         if not self.path.exists():
             write_text(self.path, "\t".join(self._columns) + "\n")
+        unknown = [name for name in columns_of(read_text(self.path)) if name not in PARSERS]
+        if unknown:
+            raise InputError(f"{self.path} has a column {unknown[0]!r}, which no row can be given. {self._way_out}")
 
     def done(self) -> np.ndarray:
         """The `idx` that are in the log, int64, in its order."""
@@ -160,16 +170,20 @@ class CertificationLog:
         """Add a block of images; when this returns, it outlasts a kill.
 
         Args:
-            rows: columns idx, label, predict, count, n (whole numbers), seconds and, but for PREDICT, radius.
+            rows: columns idx, label, predict, count, n, network (whole numbers), seconds and, but for PREDICT, radius;
+                of a sequential certification also count_at and n_at (tuples of whole numbers).
 
         Raises:
             StorageError: the file can't be written; what was appended before is kept.
         """
-        text = format_rows(rows, self._columns)
         with explained_storage_errors(self.path), self.path.open("r+b") as file:
-            whole = file.read().rfind(b"\n") + 1  # a kill can tear the last line
-            file.truncate(whole)
-            file.seek(whole)
+            there = file.read()
+            text = format_rows(rows, columns_of(there.decode("utf-8-sig", errors="replace")))
+            if there.partition(b"\n")[0].endswith(b"\r"):
+                text = text.replace("\n", "\r\n")
+            end = end_of_rows(there)
+            file.truncate(end)
+            file.seek(end)
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -182,7 +196,7 @@ class CertificationLog:
         """
         text = read_text(self.path)
         rows = _parse(self.path, text[: text.rfind("\n") + 1])
-        missing = [name for name in self._columns if name not in rows.columns]
+        missing = [name for name in self._columns if name not in rows.columns and name not in LATER]
         if missing:
             raise InputError(f"{self.path} has no column {missing[0]!r}; its settings do not belong to it.")
         return rows
@@ -193,7 +207,8 @@ def read_log(path: Path) -> pd.DataFrame:
 
     Returns:
         idx, label, predict, correct (0 or 1) int64, time (seconds) float64; where the log has them, radius and
-        radius_exact (both float64; the former serves for a latter that is missing), count and n (int64).
+        radius_exact (both float64; the former serves for a latter that is missing), count, n and network (int64), and
+        count_at and n_at (tuples of whole numbers).
 
     Raises:
         InputError: the file is not there, can't be read, or is something else.

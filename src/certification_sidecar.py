@@ -29,13 +29,13 @@ def sidecar_of(log: Path) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """A text file; bytes that are no UTF-8 become U+FFFD, which no parser takes.
+    """A text file, with its line ends as they are; bytes that are no UTF-8 become U+FFFD, which no parser takes.
 
     Raises:
         InputError: it is not there, a folder, or can't be read.
     """
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"can't read {path}: {error.strerror or error}.") from error
 

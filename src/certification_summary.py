@@ -95,6 +95,8 @@ def largest_radius(log: pd.DataFrame, certification: Certification | None) -> fl
 def summary(log: pd.DataFrame, radii: Sequence[float], certification: Certification) -> list[str]:
     """Accuracies, abstentions and draws with their 95% intervals, which are about the sample of images.
 
+    The network's own accuracy comes first: where that is low already, images and model do not go together.
+
     Args:
         log: as `src.certification_log.read_log` reads it, at least one image; of PREDICT it has no radii.
         radii: where to state the certified accuracy, ascending; of a sequential certification its grid.
@@ -103,6 +105,11 @@ def summary(log: pd.DataFrame, radii: Sequence[float], certification: Certificat
     images = len(log)
     on_grid = isinstance(certification.method, Sequential)
     lines = [f"{images} {'image' if images == 1 else 'images'}; 95% intervals in brackets:"]
+    clean = "accuracy of the network, no noise"
+    if "network" in log:
+        lines.append(_line(clean, wilson_interval(int((log["network"] == log["label"]).sum()), images)))
+    else:
+        lines.append(f"  {clean:<{COLUMN}}not recorded in this log")
     if "radius_exact" in log:
         reach = largest_radius(log, certification)
         for radius in radii:

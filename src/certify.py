@@ -19,7 +19,8 @@ from src.certification_summary import Certification, read_certification, summary
 from src.certify_options import MULTIPLES, check_plot, checked, parser
 from src.command_line import exit_status, warn
 from src.files import explained_storage_errors, only_writer, sha256
-from src.own_files import OwnData, check_model_file, load_data
+from src.own_files import OwnData, load_data
+from src.own_model_file import check_model_file
 from src.progress import stage
 from src.startup import start_tensorflow
 
@@ -47,8 +48,8 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
     with explained_storage_errors(out):
         there = out.exists()
     if there:
-        raise InputError(f"{out} is there already. Name another --out, or delete it.")
-    names = [path.stem for path in paths]
+        raise InputError(f"{out} is there already. Name another --out, or move it away.")
+    names = [path.name.removesuffix(".tsv") or path.name for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     logs = {name: (read_log(path), read_certification(path)) for name, path in zip(names, paths, strict=True)}

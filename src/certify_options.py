@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 
 import numpy as np
 
 from src.base import N0, Bounds, InputError
 from src.certification_log import Fixed, Method, Predict, Sequential
-from src.command_line import Parser, warn, whole_number
-from src.smoothing.certification import check_alpha, prediction
+from src.command_line import Parser, own_path, warn, whole_number
+from src.smoothing.certification import check_alpha, check_noise_size, prediction
 from src.smoothing.sequential import check_radii
 
 MULTIPLES = (0, 1, 2, 3)
@@ -33,8 +32,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add = options.add_argument
     draws = whole_number("number of draws", 1, 2**31 - 1)
-    add("model", nargs="?", type=Path, metavar="MODEL.keras", help="saved by model.save; emits logits or probabilities")
-    add("data", nargs="?", type=Path, metavar="DATA.npz", help="arrays `images` and `labels`")
+    add("model", nargs="?", type=own_path, metavar="MODEL.keras",
+        help="saved by model.save; emits logits or probabilities")
+    add("data", nargs="?", type=own_path, metavar="DATA.npz", help="arrays `images` and `labels`")
     add("--sigma", type=float, metavar="S", help="standard deviation of the noise, in the unit of the images")
     add("--n", type=draws, default=100_000, help="draws for each image; with --sequential, at the most (%(default)s)")
     add("--n0", type=draws, help=f"draws that choose the class to certify (default: {N0})")
@@ -47,11 +47,11 @@ def parser() -> argparse.ArgumentParser:
     how = options.add_mutually_exclusive_group()
     how.add_argument("--sequential", action="store_true", help="draw only until each radius of a grid is decided")
     how.add_argument("--predict", action="store_true", help="PREDICT's answers instead of certificates")
-    how.add_argument("--plot", nargs="+", action="extend", type=Path, metavar="LOG",
+    how.add_argument("--plot", nargs="+", action="extend", type=own_path, metavar="LOG",
         help="draw these logs' curves; no model needed")
     add("--radii", nargs="+", action="extend", type=float, metavar="R",
         help="of --sequential, ascending (default: 0 1 2 3 times sigma)")
-    add("--out", type=Path, help="the log, tab-separated; of --plot, the figure (default: certified_curves.png)")
+    add("--out", type=own_path, help="the log, tab-separated; of --plot, the figure (default: certified_curves.png)")
     return options
 
 
@@ -68,6 +68,7 @@ def checked(options: argparse.Namespace) -> tuple[Method, Bounds]:
     sigma, alpha = options.sigma, options.alpha
     if not (math.isfinite(sigma) and sigma > 0):
         raise InputError(f"--sigma: expected a finite number above 0, in the unit of the images, got {sigma:g}.")
+    check_noise_size("--sigma", sigma)
     check_alpha(alpha)
     bounds = Bounds(*options.bounds)
     if not math.isfinite(bounds.upper - bounds.lower):

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from src.base import InputError, StorageError, TrainingError
 
@@ -37,6 +38,11 @@ def whole_number(what: str, least: int, most: int) -> Callable[[str], int]:
         return value
 
     return parsed
+
+
+def own_path(text: str) -> Path:
+    """The type of an option that takes a file: `~` at its start is the home folder, as in `--out=~/log.tsv`."""
+    return Path(os.path.expanduser(text))
 
 
 def warn(text: str) -> None:

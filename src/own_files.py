@@ -1,17 +1,17 @@
-"""A user's own files, checked before anything slow begins: labelled images, and what a model file says of itself."""
+"""A user's own labelled images, checked before anything slow begins."""
 
 from __future__ import annotations
 
 import math
-import re
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from src.arrays import load_arrays
-from src.base import Bounds, InputError, StorageError
+from src.arrays import ArrayHeader, load_arrays, load_headers
+from src.base import Bounds, InputError
+from src.labels import checked_labels
 
 USED_RANGE = 0.01
 """Images that use less of the stated range have another scale: [0, 1] is 1/255 of [0, 255]."""
@@ -21,6 +21,10 @@ PIXEL_RANGE = 255
 
 ROUNDING = 1e-5
 """Share of the range by which resizing or float32 may miss its ends."""
+
+
+LISTED = 10
+"""Arrays of a file that a message names."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class OwnData:
 def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
     """The arrays `images` and `labels` of an npz, the first `most` of them; nothing in it is unpickled.
 
+    The others take no memory, and their values are not looked at.
+
     Args:
         path: the npz.
         bounds: what the images' values lie in.
@@ -49,44 +55,60 @@ def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
         StorageError: the file can't be opened.
     """
     remedy = "It needs arrays named images and labels: np.savez('data.npz', images=images, labels=labels)."
-    arrays = load_arrays(path, remedy, ("images", "labels"))
-    images, labels = arrays["images"], arrays["labels"]
-    _check_numbers(images)
-    _check_labels(labels)
-    if len(images) != len(labels):
-        raise InputError(f"images and labels differ in length: {len(images)} and {len(labels)}; each image needs one.")
-    if images.size == 0:
-        raise InputError(f"images: there are none in {path} (shape {images.shape}).")
+    headers = load_headers(path, remedy)
+    _check_names(path, headers)
+    _check_numbers(headers["images"])
+    labels = checked_labels(load_arrays(path, remedy, ["labels"], most)["labels"])
+    shape, count = headers["images"].shape, headers["labels"].shape[0]
+    if shape[0] != count:
+        raise InputError(f"images and labels differ in length: {shape[0]} and {count}; each image needs one.")
+    if 0 in shape:
+        raise InputError(f"images: there are none in {path} (shape {shape}).")
+    images = load_arrays(path, remedy, ["images"], most)["images"]
     _check_values(images, bounds)
-    return OwnData(images[:most].astype(np.float32, copy=False), labels[:most].astype(np.int64))
+    return OwnData(images.astype(np.float32, copy=False), labels)
 
 
-def _check_numbers(images: np.ndarray) -> None:
+def _check_names(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
+    missing = [name for name in ("images", "labels") if name not in headers]
+    if not missing:
+        return
+    others = [name for name in headers if name not in ("images", "labels")]
+    fitting = {
+        "images": [name for name in others if len(headers[name].shape) > 1],
+        "labels": [name for name in others if len(headers[name].shape) == 1],
+    }
+    # Only where no other could be meant.
+    found = {name: fitting[name][0] if len(fitting[name]) == 1 else "NAME" for name in missing}
+    renamed = ", ".join(f"{name}=old[{found.get(name, name)!r}]" for name in ("images", "labels"))
+    there = f"it has {_listed(headers)}" if headers else "it has none at all"
+    raise InputError(
+        f"{path} has no array named {' and none named '.join(missing)}; {there}. Save it under the names needed: "
+        f"old = np.load({str(path)!r}); np.savez('renamed.npz', {renamed})."
+    )
+
+
+def _listed(headers: Mapping[str, ArrayHeader]) -> str:
+    named = [f"{name} (shape {header.shape})" for name, header in list(headers.items())[:LISTED]]
+    return ", ".join([*named, *(["..."] if len(headers) > LISTED else [])])
+
+
+def _check_numbers(images: ArrayHeader) -> None:
     if images.dtype.kind not in "fiu":
         raise InputError(f"images: expected floating-point numbers or integers, got {images.dtype}.")
-    if images.ndim < 2:
+    if len(images.shape) < 2:
         raise InputError(f"images: expected shape (n, height, width, channels), got {images.shape}.")
 
 
-def _check_labels(labels: np.ndarray) -> None:
-    if labels.ndim != 1:
-        way_out = "one-hot ones become so by labels.argmax(axis=1)" if labels.shape[1:] != (1,) else "use labels[:, 0]"
-        raise InputError(f"labels: expected one class index for each image, got shape {labels.shape}; {way_out}.")
-    if labels.dtype.kind not in "iu":
-        raise InputError(f"labels: expected integers, got {labels.dtype}; labels.astype(np.int64) makes whole ones so.")
-    if (labels < 0).any():
-        place = int(np.argmax(labels < 0))
-        raise InputError(
-            f"labels: expected class indices from 0 on, got {labels[place]} for image {place}. "
-            "Leave images without a label out."
-        )
-
-
 def _check_values(images: np.ndarray, bounds: Bounds) -> None:
-    finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(images.astype(np.float32, copy=False)).reshape(len(images), -1).all(axis=1)
     if not finite.all():
         place = int(np.argmin(finite))
-        raise InputError(f"images: image {place} has a value that is not finite (NaN or infinity). Repair or drop it.")
+        raise InputError(
+            f"images: image {place} has a value that is not finite in float32 (NaN, infinity or too large). "
+            "Repair it, or leave it out."
+        )
     low, high = float(images.min()), float(images.max())
     width = bounds.upper - bounds.lower
     stated = f"--bounds {bounds.lower:g} {bounds.upper:g}"
@@ -119,34 +141,3 @@ def _range_hint(images: np.ndarray, low: float, high: float) -> str:
 
 def _whole(images: np.ndarray) -> bool:
     return images.dtype.kind in "iu" or bool((images == np.round(images)).all())
-
-
-def check_model_file(path: Path) -> None:
-    """Look into a model file without loading it.
-
-    Raises:
-        InputError: it is no Keras model, damaged, or has Lambda layers.
-        StorageError: it can't be opened.
-    """
-    way_out = "Save the model with model.save('mine.keras')."
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is no .keras file. {way_out}")
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            configuration = archive.read("config.json").decode()
-    except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}.") from error
-    # A damaged archive fails in zipfile or zlib, each with exceptions of its own.
-    except Exception as error:
-        raise InputError(f"{path} is damaged or no Keras model ({first_line(error)}). {way_out}") from error
-    if re.search(r'"class_name":\s*"Lambda"', configuration):
-        raise InputError(
-            f"{path} has a Lambda layer, whose Python code would be run from the file; it is refused. "
-            "Put one of Keras's own layers in its place (e.g. keras.layers.Rescaling) and save it again."
-        )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, at most 200 characters of its first line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:200]}..."

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from src.base import Bounds, InputError
 from src.certification_log import Fixed, Method, Predict, Sequential
 from src.certification_summary import Certification, largest_radius, read_certification, summary
-from src.metrics import average_certified_radius
+from src.metrics import average_certified_radius, wilson_interval
 from src.smoothing.certification import certified_radius
 
 FIXED = Certification(Fixed(100_000), 1.0, 0.001)
@@ -40,7 +40,7 @@ def numbers(line: str) -> list[float]:
 def test_a_single_image_is_summed_up() -> None:
     lines = summary(log([0.5]), (0, 1), FIXED)
     assert lines[0].startswith("1 image;")
-    assert lines[1].startswith("  certified accuracy at 0               1.0000 [")
+    assert lines[2].startswith("  certified accuracy at 0               1.0000 [")
     assert not any("average" in line for line in lines)
 
 
@@ -105,9 +105,25 @@ def test_the_caps_reach_is_told_of_a_grid() -> None:
 
 def test_draws_that_certify_nothing_have_no_radii_to_state() -> None:
     lines = summary(log([-1.0, -1.0]), (0, 0.5), Certification(Fixed(9), 0.25, 0.001))
-    for line in lines[1:4]:
+    for line in lines[2:5]:
         assert line.endswith(" beyond what n = 9 draws can certify at alpha 0.001: take a larger --n")
-    assert lines[3].startswith("  average certified radius") and numbers(lines[4])[0] == 1
+    assert lines[4].startswith("  average certified radius") and numbers(lines[5])[0] == 1
+
+
+@pytest.mark.parametrize("method", [Fixed(1000), Sequential((0.0, 0.5), 1000), Predict(1000)])
+def test_the_networks_own_accuracy_comes_first(method: Method) -> None:
+    rows = log([0.1, 0.2, -1.0, 0.3]).assign(label=1, network=[1, 0, 1, 1])
+    if isinstance(method, Predict):
+        rows = rows.drop(columns="radius_exact")
+    line = summary(rows, (0, 0.5), Certification(method, 0.25, 0.001))[1]
+    assert line.startswith("  accuracy of the network, no noise     ")
+    assert numbers(line) == [round(number, 4) for number in wilson_interval(3, 4)]
+
+
+@pytest.mark.parametrize("method", [Fixed(1000), Sequential((0.0, 0.5), 1000)])
+def test_where_the_networks_answers_are_not_recorded_this_is_said(method: Method) -> None:
+    lines = summary(log([0.1, 0.2]), (0, 0.5), Certification(method, 0.25, 0.001))
+    assert lines[1] == "  accuracy of the network, no noise     not recorded in this log"
 
 
 @pytest.mark.parametrize("n", [1, 9, 10, 1000])

@@ -18,10 +18,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from src import certify
+from src import certified_curves, certify, plotting
 from src.certification_log import CertificationLog, read_log
 from src.certify_options import parser
 from src.files import only_writer, sha256
+from src.metrics import wilson_interval
 from src.smoothing.certification import certified_radius, round_down
 from tests.linear_models import labelled_images, true_radii, write_files
 
@@ -104,6 +105,53 @@ def test_the_summary_has_intervals_and_a_complete_log_is_only_read(
     assert "draws for an image, mean              1000" in said
 
 
+@pytest.mark.parametrize("how", [(), ("--sequential",), ("--predict",)])
+def test_a_model_for_pixels_to_255_looks_as_wrong_as_it_is(
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    how: tuple[str, ...],
+) -> None:
+    """Images in [0, 1], which it divides by 255: all are black to it, so it answers class 0, with and without noise."""
+    labels = labelled_images(COUNT)["labels"]
+    expected = wilson_interval(int((labels == 0).sum()), COUNT)
+    assert 0.3 < expected.estimate < 0.7
+    line = "accuracy of the network, no noise     {:.4f} [{:.4f}, {:.4f}]".format(*expected)
+    options = ("--sigma", "0.25", "--n", "100", *how)
+    out = tmp_path / "log.tsv"
+    assert certify.main(command(files, out, *options, model="bytes")) == 0
+    assert line in capsys.readouterr().out
+    monkeypatch.setattr(certify, "_run", None)
+    assert certify.main(command(files, out, *options, model="bytes")) == 0
+    assert line in capsys.readouterr().out, "from the log alone"
+
+
+@pytest.mark.parametrize("how", [(), ("--sequential",), ("--predict",)])
+def test_a_log_made_before_further_columns_were_written_is_done_or_goes_on(
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    how: tuple[str, ...],
+) -> None:
+    out, options = tmp_path / "log.tsv", ("--sigma", "0.25", "--n", "100", *how)
+    assert certify.main(command(files, out, *options)) == 0
+    whole = rows(out)
+    lines = [line.split("\t") for line in out.read_text().splitlines()]
+    width = lines[0].index("network")
+    for kept in (len(lines), 8):
+        out.write_text("".join("\t".join(line[:width]) + "\n" for line in lines[:kept]))
+        capsys.readouterr()
+        with monkeypatch.context() as patched:
+            if kept == len(lines):
+                patched.setattr(certify, "_run", None)
+            assert certify.main(command(files, out, *options)) == 0
+        assert "accuracy of the network, no noise     not recorded in this log" in capsys.readouterr().out
+        pd.testing.assert_frame_equal(rows(out), whole.drop(columns=["network", "count_at", "n_at"], errors="ignore"))
+        assert len(out.read_text().splitlines()[0].split("\t")) == width
+
+
 def test_a_network_that_emits_probabilities_gets_the_same_votes(files: Path, fixed: Path, tmp_path: Path) -> None:
     assert certify.main(command(files, tmp_path / "log.tsv", *FIXED, model="probabilities")) == 0
     pd.testing.assert_frame_equal(rows(tmp_path / "log.tsv"), rows(fixed))
@@ -143,7 +191,7 @@ def test_predict_answers_without_radii(files: Path, tmp_path: Path, capsys: pyte
     out = tmp_path / "log.tsv"
     assert certify.main(command(files, out, "--sigma", "0.25", "--n", "100", "--predict")) == 0
     log, true = read_log(out), true_radii(labelled_images(COUNT)["images"])
-    assert out.read_text().startswith("idx\tlabel\tpredict\tcorrect\ttime\tcount\tn\n")
+    assert out.read_text().startswith("idx\tlabel\tpredict\tcorrect\ttime\tcount\tn\tnetwork\n")
     assert (log["predict"] != -1)[true > 0.2].all() and (log["predict"] == -1).any()
     assert f"accuracy, abstentions as errors       {log['correct'].mean():.4f} [" in capsys.readouterr().out
     assert "n0" not in json.loads(out.with_name("log.tsv.json").read_text())
@@ -244,6 +292,43 @@ def test_plot_draws_logs_and_overwrites_nothing(
     assert certify.main(["--plot", str(fixed), "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert out.read_bytes() == drawn
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("sigma_0.25", "sigma_1.00"), ["sigma_0.25", "sigma_1.00"]),
+        (("sigma_0.25.tsv", "sigma_0.5.tsv"), ["sigma_0.25", "sigma_0.5"]),
+        (("sigma_0.25.tsv", "sigma_0.25"), ["{}/sigma_0.25.tsv", "{}/sigma_0.25"]),
+        (("a/log.tsv", "b/log.tsv"), ["{}/a/log.tsv", "{}/b/log.tsv"]),
+        (("log.csv", "log.txt", ".tsv"), ["log.csv", "log.txt", ".tsv"]),
+    ],
+)
+def test_curves_are_named_by_what_tells_their_files_apart(
+    fixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, ...], names: list[str]
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(certified_curves, "certified_accuracy_curves", lambda logs: drawn.extend(logs))
+    monkeypatch.setattr(plotting, "save", lambda figure, out: None)
+    for path in paths:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(fixed.read_bytes())
+    assert certify.main(["--plot", *(str(tmp_path / path) for path in paths), "--out", str(tmp_path / "x.png")]) == 0
+    assert drawn == [name.format(tmp_path) for name in names]
+
+
+def test_a_tilde_is_the_home_folder(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(files))
+    options = ["--sigma", "0.25", "--n", "10", "--max", "1"]
+    assert certify.main(["~/linear.keras", "~/data.npz", *options, "--out=~/home/log.tsv"]) == 0
+    assert len(read_log(files / "home" / "log.tsv")) == 1
+    assert certify.main(["--plot", "~/home/log.tsv", "--out", "~/home/curves.png"]) == 0
+    assert (files / "home" / "curves.png").exists()
+    assert list(tmp_path.iterdir()) == []
+    # As in a shell, only at the start of a path.
+    given = parser().parse_args(["./~/m.keras", "a/~/d.npz", "--out", "b~"])
+    assert (given.model, given.data, given.out) == (Path("./~/m.keras"), Path("a/~/d.npz"), Path("b~"))
 
 
 def test_an_option_of_several_values_given_twice_has_the_values_of_both() -> None:

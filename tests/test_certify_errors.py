@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,6 +16,7 @@ import pytest
 
 from src import certify
 from tests.linear_models import labelled_images, linear_network, write_files
+from tests.test_layers import imports_of, modules_of
 
 ROOT = Path(__file__).resolve().parents[1]
 layers = keras.layers
@@ -74,6 +77,11 @@ def broken_data() -> dict[str, dict[str, np.ndarray]]:
         "numbers": {"images": images[:, 0, 0, 0]}, "black": {"images": images / 255},
         "normalised": {"images": stretched(images, -2.1419, 2.7312)}, "tiny": {"images": stretched(images, 0, 2e-5)},
         "scan": {"images": stretched(images, -1000, 3075).astype(np.int16)},
+        "huge": {"images": stretched(images, 0, 1e39)},
+        "x_and_y": {"images": None, "labels": None, "x": images, "y": labels},
+        "two_splits": {"images": None, "labels": None, "x_train": images, "y_train": labels, "x_test": images,
+                       "y_test": labels},
+        "empty": {"images": None, "labels": None},
         "deep": {"images": stretched(images, 0, 65535).astype(np.uint16)},
     }  # fmt: skip
     return {
@@ -110,7 +118,8 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
     ("changes", "message"),
     [
         ({"model": "gone.keras"}, "can't read"),
-        ({"model": "weights.h5"}, "is no .keras file. Save the model with model.save"),
+        ({"model": "weights.h5"}, "is a Keras model under another name. Rename it, so that it ends in .keras"),
+        ({"model": "data.npz"}, "is no .keras file. Save the model with model.save"),
         ({"model": "torn.keras"}, "torn.keras is damaged or no Keras model"),
         ({"model": "flipped.keras"}, "flipped.keras "),
         ({"model": "foreign.keras"}, "no item named 'config.json'"),
@@ -126,14 +135,18 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"model": "undefined.keras"}, "the model's outputs for image 0 are not finite"),
         ({"data": "gone.npz"}, "gone.npz: No such file"),
         ({"data": "text.npz"}, "text.npz is damaged or not the expected file"),
-        ({"data": "no_labels.npz"}, "no item named 'labels.npy'"),
-        ({"data": "no_images.npz"}, "no item named 'images.npy'"),
-        ({"data": "pickled.npz"}, "Object arrays cannot be loaded"),
+        ({"data": "no_labels.npz"}, "has no array named labels; it has images (shape (12, 4, 4, 1)). Save it under"),
+        ({"data": "no_images.npz"}, "has no array named images; it has labels (shape (12,)). Save it under"),
+        ({"data": "x_and_y.npz"}, "no array named images and none named labels; it has x (shape (12, 4, 4, 1)), y ("),
+        ({"data": "x_and_y.npz"}, "np.savez('renamed.npz', images=old['x'], labels=old['y'])"),
+        ({"data": "two_splits.npz"}, "np.savez('renamed.npz', images=old['NAME'], labels=old['NAME'])"),
+        ({"data": "empty.npz"}, "has no array named images and none named labels; it has none at all"),
+        ({"data": "pickled.npz"}, "labels holds Python objects, which would have to be unpickled"),
         ({"data": "shorter.npz"}, "differ in length: 12 and 11"),
         ({"data": "float_labels.npz"}, "labels: expected integers, got float64"),
         ({"data": "one_hot.npz"}, "got shape (12, 2); one-hot ones become so by labels.argmax(axis=1)"),
         ({"data": "column.npz"}, "got shape (12, 1); use labels[:, 0]"),
-        ({"data": "negative.npz"}, "labels: expected class indices from 0 on, got -1 for image 5"),
+        ({"data": "negative.npz"}, "labels: expected class indices from 0 on, got -1 at position 5"),
         ({"data": "beyond.npz"}, "labels go from 0 to 1; image 6 has 2"),
         ({"data": "none.npz"}, "images: there are none"),
         ({"data": "flat.npz"}, "got (4, 4). Add the axis: images[..., np.newaxis]"),
@@ -142,6 +155,9 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"data": "booleans.npz"}, "expected floating-point numbers or integers, got bool"),
         ({"data": "undefined.npz"}, "image 3 has a value that is not finite"),
         ({"data": "infinite.npz"}, "image 4 has a value that is not finite"),
+        ({"data": "huge.npz"}, "image 0 has a value that is not finite in float32"),
+        ({"data": "shorter.npz", "options": "--sigma 0.25 --max 2"}, "differ in length: 12 and 11"),
+        ({"data": "pickled.npz", "options": "--sigma 0.25 --max 2"}, "labels holds Python objects"),
         ({"data": "pixels.npz"}, "outside --bounds 0 1. State the range that they have, e.g. --bounds 0 255"),
         ({"data": "normalised.npz"}, "layer of the model (keras.layers.Normalization) and give images in [0, 1]; or"),
         ({"data": "normalised.npz"}, "their own range, --bounds -2.15 2.74; sigma"),
@@ -156,6 +172,8 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"options": "--sigma 0"}, "--sigma: expected a finite number above 0"),
         ({"options": "--sigma -1"}, "--sigma: expected a finite number above 0"),
         ({"options": "--sigma nan"}, "--sigma: expected a finite number above 0"),
+        ({"options": "--sigma 1e38"}, "--sigma: noise is computed in float32, which holds sigma from 1.2e-38 to 5e+37"),
+        ({"options": "--sigma 1e-39"}, "got 1e-39. Give images and sigma in another unit"),
         ({"options": "--sigma much"}, "invalid float value: 'much'"),
         ({"options": "--sigma 0.25 --n 0"}, "'0' is no number of draws"),
         ({"options": "--sigma 0.25 --n 1.5"}, "'1.5' is no number of draws"),
@@ -186,6 +204,23 @@ def test_what_is_wrong_is_told_before_anything_is_written(
     assert said.splitlines()[-1].startswith("error: ") and "Traceback" not in said
     assert message in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_message_advises_to_delete_anything() -> None:
+    """Of all modules that the command line can reach; what a user certified took hours, and moving it away suffices."""
+    modules, reached, ahead = modules_of(ROOT), set(), {"src.certify"}
+    while ahead:
+        module = ahead.pop()
+        reached.add(module)
+        ahead |= (imports_of(module, modules[module], modules) & modules.keys()) - reached
+    assert {"src.arrays", "src.certification_log", "src.own_model", "src.startup"} <= reached
+    for module in reached:
+        nodes = list(ast.walk(ast.parse(modules[module].read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                advice = re.search(r"(?i)\b(delete|remove|erase|drop|rm|overwrite)\b", node.value)
+                assert not advice, f"{module}: {node.value!r}"
 
 
 def test_missing_arguments_are_named(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

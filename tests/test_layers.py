@@ -21,7 +21,7 @@ LAYERS = (
      "plotting", "showing", "claims", "claim_tables"),
     ("certified_curves", "certification_summary"),
     ("studies",),
-    ("reproduce", "certify", "certify_options", "own_model", "own_files", "command_line", "startup"),
+    ("reproduce", "certify", "certify_options", "own_model", "own_model_file", "own_files", "command_line", "startup"),
 )
 """From the bottom up; each name is a module or a package of src."""
 
@@ -29,7 +29,7 @@ LIGHT = {
     "tables", "figures", "claims", "claim_tables", "report", "evidence", "finding", "metrics", "paired", "trainings",
     "records", "places", "plotting", "certification", "conditions", "kernels", "inequality",
     "certification_log", "certification_text", "certification_summary", "certified_curves",
-    "certify_options", "own_files", "labels",
+    "certify_options", "own_files", "own_model_file", "labels",
 }  # fmt: skip
 """Modules of these names open without TensorFlow, wherever they are."""
 

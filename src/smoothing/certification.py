@@ -12,6 +12,13 @@ from scipy import special, stats
 
 from src.base import ABSTAIN, InputError
 
+LARGEST_DRAW = 6.8
+"""No draw of the noise is further from 0, in multiples of sigma."""
+
+SMALLEST_SIGMA = float(np.finfo(np.float32).tiny)
+LARGEST_SIGMA = float(np.finfo(np.float32).max) / LARGEST_DRAW
+"""Of noise in float32: below, it loses digits or vanishes; beyond, its largest draws are infinite."""
+
 Number: TypeAlias = float | np.ndarray
 Count: TypeAlias = int | np.ndarray
 
@@ -119,10 +126,22 @@ def probability_at(radius: Number, sigma: float) -> Number:
 
 def round_down(radius: Number, digits: int = 3) -> Number:
     """A radius for display, never more than what is certified; ABSTAIN stays what it is."""
-    radius, scale = np.asarray(radius), 10.0**digits
-    steps = np.floor(radius * scale)
+    radius, scale = np.asarray(radius, np.float64), 10.0**digits
+    # Beyond, float64 numbers lie further apart than the steps, and there is nothing to round.
+    fine = radius < 2.0**53 / scale
+    steps = np.floor(np.where(fine, radius, 0.0) * scale)
     # The product may have been rounded up to a whole number.
-    return np.where(steps / scale > radius, (steps - 1) / scale, steps / scale)[()]
+    rounded = np.where(steps / scale > radius, (steps - 1) / scale, steps / scale)
+    return np.where(fine, rounded, radius)[()]
+
+
+def check_noise_size(name: str, sigma: float) -> None:
+    """Raise InputError, about `name`, unless float32 noise of this sigma is neither infinite nor rounded to nothing."""
+    if sigma != 0 and not SMALLEST_SIGMA <= sigma <= LARGEST_SIGMA:
+        raise InputError(
+            f"{name}: noise is computed in float32, which holds sigma from {SMALLEST_SIGMA:.2g} to "
+            f"{LARGEST_SIGMA:.2g}, got {sigma:g}. Give images and sigma in another unit, e.g. images in [0, 1]."
+        )
 
 
 def check_alpha(alpha: float) -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from src.base import InputError
+from src.smoothing.certification import check_noise_size
 from src.smoothing.finite import TRIED, check_finite_images, check_finite_weights
 
 
 def check_sigma(sigma: float) -> None:
-    """Raise InputError unless `sigma` is a finite number, 0 or more."""
+    """Raise InputError unless `sigma` is a finite number, 0 or more, of a size that float32 noise can have."""
     if not (math.isfinite(sigma) and sigma >= 0):
         raise InputError(f"sigma: expected a finite number, 0 or more, in the unit of the images, got {sigma}.")
+    check_noise_size("sigma", sigma)
 
 
 def check_draws(name: str, n: float) -> int:
@@ -125,7 +127,7 @@ def emits_probabilities(network: keras.Model) -> bool:
 def check_emits(network: keras.Model, outputs: Literal["logits", "probabilities"]) -> None:
     """Raise InputError unless the network emits what is stated."""
     if outputs == "logits":
-        check_emits_logits(network)
+        check_emits_logits(network, otherwise=" Or state it: outputs='probabilities'.")
     elif not emits_probabilities(network):
         raise InputError("outputs: probabilities are stated, but the network's do not sum to 1. State logits.")
 

@@ -35,6 +35,8 @@ class SequentialTest:
         hits: (batch,) int64, draws that went to the class to certify.
         certified: (batch,) int64, how many of the radii are certified, from the smallest on.
         undecided: (batch,) bool, where further draws could certify another radius.
+        hits_at: (batch, radii) int64, the hits when each radius was certified; 0 where it is not.
+        n_at: (batch, radii) int64, the draws that these hits are of; 0 where it is not.
 
     Args:
         batch: number of images.
@@ -59,6 +61,8 @@ class SequentialTest:
         self.hits = np.zeros(batch, np.int64)
         self.certified = np.zeros(batch, np.int64)
         self.undecided = np.ones(batch, bool)
+        self.hits_at = np.zeros((batch, len(self._probabilities)), np.int64)
+        self.n_at = np.zeros_like(self.hits_at)
 
     def look(self, positions: np.ndarray, hits: np.ndarray, draws: int) -> None:
         """Take in `draws` further draws of the undecided images at `positions`, `hits` of which were hits."""
@@ -70,6 +74,9 @@ class SequentialTest:
             passed = log_e_value(self.hits[positions], self.n[positions], p0) >= self._threshold
             self.undecided[positions[~passed]] = ~self._is_futile(positions[~passed])
             positions = positions[passed]
+            # Later draws for larger radii can take the evidence for this one away again; the certificate stays.
+            self.hits_at[positions, self.certified[positions]] = self.hits[positions]
+            self.n_at[positions, self.certified[positions]] = self.n[positions]
             self.certified[positions] += 1
             self.undecided[positions[self.certified[positions] == last]] = False
             positions = positions[self.certified[positions] < last]

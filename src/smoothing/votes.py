@@ -35,12 +35,17 @@ class Certificates:
         radius: (batch,) float64, in the unit of sigma; 0 at an abstention.
         count: (batch,) int64, votes for the class to certify.
         n: (batch,) int64, draws that the votes are of.
+        count_at: of a sequential certification, for each image the votes when each radius of the grid was certified,
+            from the smallest on; there are as many as radii that are.
+        n_at: of the same, the draws that these votes are of.
     """
 
     prediction: np.ndarray
     radius: np.ndarray
     count: np.ndarray
     n: np.ndarray
+    count_at: tuple[tuple[int, ...], ...] | None = None
+    n_at: tuple[tuple[int, ...], ...] | None = None
 
 
 def votes_and_softmax(logits: tf.Tensor) -> tf.Tensor:

@@ -51,6 +51,12 @@ def zeros(count: int) -> np.ndarray:
 def assert_same(one: Certificates, other: Certificates, part: np.ndarray | slice = slice(None)) -> None:
     for name in ("prediction", "radius", "count", "n"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name)[part], name)
+    for name in ("count_at", "n_at"):
+        if getattr(other, name) is None:
+            assert getattr(one, name) is None
+        else:
+            places = np.arange(len(other.n))[part]
+            assert getattr(one, name) == tuple(getattr(other, name)[place] for place in places)
 
 
 class TestKnownRadius:

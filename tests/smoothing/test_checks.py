@@ -11,6 +11,7 @@ import tensorflow as tf
 from small_networks import SHAPE, dense, images_of
 
 from src.base import InputError
+from src.smoothing.certification import LARGEST_DRAW, LARGEST_SIGMA
 from src.smoothing.checks import check_emits_logits, check_sigma
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import MAX_SEED
@@ -30,7 +31,20 @@ class TestBadInput:
             with pytest.raises(InputError, match=rf"sigma: .*got {sigma}\."):
                 refuse()
 
-    @pytest.mark.parametrize("sigma", [0, 0.0, 1e-9, 255, np.float32(0.5)])
+    @pytest.mark.parametrize("sigma", [1e-300, 1e-39, 5.1e37, 1e39, 1e308])
+    def test_sigma_that_float32_noise_cannot_have(self, smoothed: SmoothedClassifier, sigma: float) -> None:
+        for refuse in (lambda: SmoothedClassifier(dense(), sigma), lambda: smoothed.with_sigma(sigma)):
+            with pytest.raises(InputError, match=r"sigma: noise is computed in float32.*Give images and"):
+                refuse()
+
+    def test_the_largest_sigma_is_the_largest_whose_draws_are_finite(self) -> None:
+        assert np.isfinite(np.float32(LARGEST_SIGMA) * np.float32(LARGEST_DRAW) * np.float32(1 - 1e-6))
+        with np.errstate(over="ignore"):
+            assert np.isinf(np.float32(LARGEST_SIGMA * 1.001) * np.float32(LARGEST_DRAW))
+        # The longest draw of `standard_normal`: the smallest 32-bit uniform number.
+        assert np.sqrt(-2 * np.log(2.0**-33)) < LARGEST_DRAW
+
+    @pytest.mark.parametrize("sigma", [0, 0.0, 1e-30, 1e-9, 255, 1e30, np.float32(0.5)])
     def test_sigma_in_range(self, sigma: float) -> None:
         check_sigma(sigma)
         assert SmoothedClassifier(dense(), sigma).vote(np.zeros((1, *SHAPE)), 10).counts.sum() == 10

@@ -115,6 +115,26 @@ def either(request: pytest.FixtureRequest) -> SmoothedClassifier:
     return SmoothedClassifier(dense(before=(convolution,) if request.param == "convolutional" else ()), 0.5, 8)
 
 
+class TestCleanPrediction:
+    @pytest.mark.parametrize("batch", [1, 3, 60])
+    def test_is_the_networks_own_answer(self, smoothed: SmoothedClassifier, batch: int) -> None:
+        images = images_of(batch, seed=batch)
+        expected = forward(dense(), images).argmax(axis=1)
+        for classifier in (smoothed, smoothed.with_sigma(100.0)):
+            found = classifier.clean_prediction(images, 7 + np.arange(batch))
+            assert found.dtype == np.int64
+            np.testing.assert_array_equal(found, expected)
+
+    def test_compiles_nothing_and_leaves_sigma_as_it_is(self) -> None:
+        classifier = SmoothedClassifier(dense(), sigma=0.5)
+        images = images_of(4)
+        before = classifier.vote(images, 20)
+        classifier.clean_prediction(images)
+        assert classifier.sigma == 0.5
+        assert_same(classifier.vote(images, 20), before)
+        assert classifier._sums._sums.experimental_get_tracing_count() == 1
+
+
 class TestInvariance:
     N = 37
 

@@ -17,6 +17,7 @@ from src.base import InputError
 from src.smoothing.certification import log_e_value, probability_at
 from src.smoothing.noise import DRAW_BLOCK
 from src.smoothing.sequential import FIRST_LOOK, SequentialTest, check_radii, next_look
+from tests.independent_evidence import log_evidence
 
 SIGMA, ALPHA = 0.5, 0.001
 RADII = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -126,6 +127,34 @@ class TestOrder:
         assert test.certified[0] == 1
 
 
+class TestEvidence:
+    @given(st.lists(st.floats(0.4, 1), min_size=1, max_size=8), st.sampled_from([30, 400, 3001]), st.integers(0, 99))
+    @settings(max_examples=60, derandomize=True, deadline=None)
+    def test_what_certified_each_radius_is_kept_and_suffices(self, p: list[float], cap: int, seed: int) -> None:
+        streams = np.random.default_rng(seed).random((len(p), cap)) < np.array(p)[:, None]
+        test = play(streams, cap)
+        for row, hits in enumerate(streams):
+            certified = int(test.certified[row])
+            assert not test.n_at[row, certified:].any() and not test.hits_at[row, certified:].any()
+            for radius, k, n in zip(RADII, test.hits_at[row, :certified], test.n_at[row, :certified], strict=False):
+                assert n in looks(cap) and k == hits[:n].sum()
+                evidence = log_evidence(int(k), int(n), stats.norm.cdf(radius / SIGMA))
+                assert evidence >= math.log(1 / ALPHA) - 1e-9
+            assert (np.diff([*test.n_at[row, :certified], test.n[row]]) >= 0).all()
+
+    def test_the_evidence_may_be_gone_when_the_draws_end(self) -> None:
+        """Why it is kept: 100 hits certify radius 0, and misses that follow them leave the certificate as it is."""
+        test = SequentialTest(1, SIGMA, RADII, ALPHA, 1000)
+        test.look(np.array([0]), np.array([92]), 100)
+        certified = int(test.certified[0])
+        assert 0 < certified < len(RADII)
+        test.look(np.array([0]), np.array([0]), 60)
+        assert test.certified[0] == certified and (test.hits[0], test.n[0]) == (92, 160)
+        assert test.hits_at[0, :certified].tolist() == [92] * certified
+        assert test.n_at[0, :certified].tolist() == [100] * certified
+        assert log_e_value(92, 160, 0.5) < math.log(1 / ALPHA)
+
+
 def evidently_below(test: SequentialTest, row: int) -> bool:
     """Whether p < p0 of the next radius is as evident as a certificate has to be."""
     p0 = stats.norm.cdf(RADII[test.certified[row]] / SIGMA)
@@ -189,7 +218,7 @@ class TestBatches:
         order = np.array(data.draw(st.permutations(range(9))))
         for part in np.split(order, sorted(data.draw(st.sets(st.integers(1, 8))))):
             alone = play(streams[part], 1500)
-            for name in ("n", "hits", "certified"):
+            for name in ("n", "hits", "certified", "hits_at", "n_at"):
                 np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[part])
 
 
