@@ -104,7 +104,8 @@ def check_takes_images(network: keras.Model) -> None:
             f"network: its input is of type {inputs[0].dtype}, which cuts noise and small changes off. Build it with "
             "keras.Input(..., dtype='float32'); the layers and their weights stay as they are."
         )
-    output = network.output_shape
+    named = getattr(network, "output", None)  # of which Keras gives the shape as if one output had no name
+    output = {name: value.shape for name, value in named.items()} if isinstance(named, dict) else network.output_shape
     if not (isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], int) and output[1] >= 2):
         one_number = isinstance(output, tuple) and output[1:] == (1,)
         raise InputError(
