@@ -10,6 +10,7 @@ import numpy as np
 from src.errors import InputError as InputError
 from src.errors import StorageError as StorageError
 from src.errors import TrainingError as TrainingError
+from src.labels import checked_labels
 
 Precision = Literal["float32", "bfloat16"]
 """Of a network's activations; weights and logits are float32."""
@@ -39,8 +40,11 @@ class LabeledImages:
 
     Attributes:
         images: (n, height, width, channels) uint8 in [0, 255].
-        labels: (n,) int64 class indices.
+        labels: (n,) int64 class indices, 0 or more; given as any integer type.
         indices: (n,) int64; what a record's `image` column and the noise keys refer to.
+
+    Raises:
+        InputError: the arrays have another shape or type or differ in length, or a label is negative.
     """
 
     images: np.ndarray
@@ -53,6 +57,7 @@ class LabeledImages:
                 f"images: expected uint8 of shape (n, height, width, channels), got {self.images.dtype} "
                 f"of shape {self.images.shape}."
             )
+        object.__setattr__(self, "labels", checked_labels(self.labels))
         if not len(self.images) == len(self.labels) == len(self.indices):
             raise InputError(
                 f"images, labels and indices differ in length: "

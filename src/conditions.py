@@ -26,13 +26,23 @@ COLUMNS = {
 CONDITION = ("classifier", "sigma", "n", "attack", "attacked_output", "epsilon")
 KEY = ("trial", *CONDITION, "image")
 
+CROSS_ENTROPY = "logits"
+"""The `attacked_output` of rows made before FGSM climbed the log-odds: it took the gradient of a float32 cross-entropy,
+which rounds to nothing on a confident network. They stay in their files and are in no table."""
+
 
 @dataclass(frozen=True)
 class Attack:
-    """Foolbox's FGSM on the network: its l-infinity budget in [0, 1], and what Foolbox is given as logits."""
+    """Foolbox's FGSM on the network.
+
+    Attributes:
+        epsilon: its l-infinity budget, in [0, 1].
+        output: "log-odds" for the attack that climbs those of the logits; "softmax" where Foolbox is given the softmax
+            for logits, as by the paper's author.
+    """
 
     epsilon: float
-    output: Literal["softmax", "logits"]
+    output: Literal["softmax", "log-odds"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,11 @@ class HasColumns(Protocol):
     """A condition of any study."""
 
     def columns(self) -> dict[str, str | float | int]: ...
+
+
+def current(records: pd.DataFrame) -> pd.DataFrame:
+    """The records without those of CROSS_ENTROPY."""
+    return records[records["attacked_output"] != CROSS_ENTROPY]
 
 
 def select(records: pd.DataFrame, condition: HasColumns) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from scipy import special
 from src.attacks.fgsm import FGSM
 from src.base import LabeledImages
 from src.conditions import Attack, Condition, HasColumns, Smoothing, missing_images
+from src.labels import checked_indices
 from src.records import Records
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.votes import Votes
@@ -51,11 +52,13 @@ class Evaluator:
 
     def attacked(self, images: np.ndarray, labels: np.ndarray, attack: Attack | None) -> np.ndarray:
         """The images themselves, or adversarial ones for the network."""
-        if attack is None:
-            return images
+        return images if attack is None else self.fgsm(attack)(images, labels, attack.epsilon)
+
+    def fgsm(self, attack: Attack) -> FGSM:
+        """The attack on the network, of any budget."""
         if attack.output not in self._attacks:
-            self._attacks[attack.output] = FGSM(self._network, attack.output)
-        return self._attacks[attack.output](images, labels, attack.epsilon)
+            self._attacks[attack.output] = FGSM(self._network, "softmax" if attack.output == "softmax" else "logits")
+        return self._attacks[attack.output]
 
     def classify(
         self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, smoothing: Smoothing | None
@@ -125,9 +128,10 @@ def evaluate(
         advance: called with the number of (image, condition) pairs done.
 
     Raises:
-        InputError: a records file is damaged.
+        InputError: a records file is damaged, or an image's index is there twice, of which records keep one row.
         StorageError: the records can't be written; blocks appended before are kept.
     """
+    checked_indices(data.indices, len(data))
     known = records.load()
     for perturbation in dict.fromkeys(condition.perturbation for condition in conditions):
         group = [condition for condition in conditions if condition.perturbation == perturbation]

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from src.base import InputError
 from src.own_files import OwnData
 from src.own_model_file import check_model_file, first_line, from_keras_2, keras_2_version
-from src.smoothing.checks import check_shapes, emits_probabilities
+from src.smoothing.checks import check_takes_images, emits_probabilities
 from src.smoothing.classifier import SmoothedClassifier
-
-TRIED = 8
-"""Images that the network is tried on before the work begins."""
+from src.smoothing.finite import check_finite_outputs, check_finite_weights
 
 
 def load_network(path: Path) -> keras.Model:
@@ -58,7 +55,7 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
     Raises:
         InputError: the network's input or output, or the data, do not fit; or its outputs are not finite.
     """
-    check_shapes(network)
+    check_takes_images(network)
     expected, got = tuple(network.input_shape[1:]), data.images.shape[1:]
     if got != expected:
         way_out = "Add the axis: images[..., np.newaxis]." if (*got, 1) == expected else "Resize or transpose them."
@@ -70,8 +67,14 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
             f"labels: the model has {classes} classes, so labels go from 0 to {classes - 1}; "
             f"image {outside[0]} has {data.labels[outside[0]]}."
         )
-    outputs = tf.cast(network(data.images[:TRIED], training=False), tf.float32).numpy()
-    unusable = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
-    if len(unusable):
-        raise InputError(f"the model's outputs for image {unusable[0]} are not finite; see its weights.")
+    check_finite_weights(network)
+    try:
+        check_finite_outputs(network, data.images)
+    except InputError:
+        raise
+    # A model can fail in any of its layers (one with channels first does on a CPU), with exceptions of every kind.
+    except Exception as error:
+        raise InputError(
+            f"the model can't be run on images of shape {got} ({first_line(error)}). Try model(images[:1]) in Python."
+        ) from error
     return SmoothedClassifier(network, sigma, seed, "probabilities" if emits_probabilities(network) else "logits")

@@ -72,6 +72,11 @@ class TrialFolder:
         return self.path / "trial.json"
 
     @property
+    def beginning(self) -> Path:
+        """What a training that is under way was begun with."""
+        return self.path / "begun_with.json"
+
+    @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.npz"
 
@@ -109,7 +114,7 @@ class TrialFolder:
         return self.marker.exists() and self.weights.exists()
 
     def complete(self, weights: Sequence[np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Write the weights and, last, the completion marker with their hash; drop the checkpoint.
+        """Write the weights and, last, the completion marker with their hash; drop what only a resumption needs.
 
         Args:
             weights: the network's arrays, in its own order.
@@ -118,8 +123,9 @@ class TrialFolder:
         save_arrays(self.weights, {f"{place:03d}": array for place, array in enumerate(weights)})
         facts = {"weights_sha256": sha256(self.weights), **facts}
         write_text(self.marker, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-        with explained_storage_errors(self.checkpoint):
-            self.checkpoint.unlink(missing_ok=True)
+        for path in (self.checkpoint, self.beginning):
+            with explained_storage_errors(path):
+                path.unlink(missing_ok=True)
 
     @property
     def _remedy(self) -> str:

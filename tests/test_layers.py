@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "labels", "base", "files", "arrays"),
+    ("errors", "labels", "base", "files", "arrays", "keras_defaults"),
     ("datasets", "architectures", "trials", "trials_table", "places", "records", "conditions", "metrics",
      "paired", "trainings", "progress", "estimates"),
     ("attacks", "smoothing", "certification_log", "certification_text", "certification_sidecar", "provenance"),

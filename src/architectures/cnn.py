@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.base import InputError, Precision
+from src.keras_defaults import keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -89,6 +90,7 @@ def parameters(config: CNNConfig, side: int, num_classes: int) -> int:
     return sum(layer.parameters for layer in layers(config, side, num_classes))
 
 
+@keras_defaults()
 def build_cnn(
     config: CNNConfig,
     input_shape: tuple[int, int, int],

@@ -10,6 +10,7 @@ import numpy as np
 
 from src.architectures.cnn import Layer
 from src.base import InputError, Precision
+from src.keras_defaults import keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -52,6 +53,7 @@ def layers(config: ConvNetConfig, input_shape: tuple[int, int, int], num_classes
     return [*found, Layer("Dense\nlogits", (num_classes,), (flat + 1) * num_classes)]
 
 
+@keras_defaults()
 def build_convnet(
     config: ConvNetConfig,
     input_shape: tuple[int, int, int],

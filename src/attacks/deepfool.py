@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from src.attacks.balls import Norm, check_norm, lengths
-from src.attacks.foolbox_attack import FoolboxAttack
+from src.attacks.foolbox_attack import FoolboxAttack, Output
 from src.base import Bounds
 
 
@@ -17,7 +17,7 @@ class MinimalPerturbations(NamedTuple):
     """The nearest misclassified images that were found.
 
     Attributes:
-        images: (batch, height, width, channels) float32; the clean image where none was found.
+        images: (batch, ...) float32; the clean image where none was found.
         distances: (batch,) float64 from the clean image; 0 where it is misclassified itself, inf where none was found.
     """
 
@@ -29,16 +29,23 @@ class DeepFool(FoolboxAttack):
     """Steps to the nearest boundary of the linearised network, until the class changes; 50 at the most.
 
     Args:
-        network: (batch, height, width, channels) float32 -> (batch, classes) logits.
+        network: (batch, ...) float32 -> (batch, classes) logits.
         norm: of the distance, "linf" or "l2".
-        bounds: of valid pixel values.
+        bounds: of valid pixel values, as Bounds or (lower, upper).
+        output: as for `FoolboxAttack`.
 
     Raises:
-        InputError: `norm` is unknown, or the network's shapes don't fit.
+        InputError: `norm` is unknown, or the network can't be attacked.
     """
 
-    def __init__(self, network: keras.Model, norm: Norm, bounds: Bounds | None = None) -> None:
-        super().__init__(network, bounds=bounds)
+    def __init__(
+        self,
+        network: keras.Model,
+        norm: Norm,
+        bounds: Bounds | tuple[float, float] | None = None,
+        output: Output = "logits",
+    ) -> None:
+        super().__init__(network, output, bounds)
         check_norm(norm)
         self.norm: Norm = norm
 
@@ -46,15 +53,18 @@ class DeepFool(FoolboxAttack):
         """Adversarial images as near as they were found.
 
         Args:
-            images: (batch, height, width, channels) float32 within the bounds.
+            images: (batch, ...) float32 within the bounds.
             labels: (batch,) the true classes, which the attack leads away from.
 
         Raises:
-            InputError: images and labels do not fit the network, bounds or each other.
+            InputError: images and labels do not fit the network, bounds or each other, or a gradient is not finite.
         """
+        # Foolbox compares distances, and a NaN among them would be taken for the nearest.
+        self.gradients(images, labels)
         images, labels = self._checked(images, labels)
         attacks = foolbox.attacks
         attack = attacks.LinfDeepFoolAttack() if self.norm == "linf" else attacks.L2DeepFoolAttack()
         found, fooled = self._run(lambda _: attack, images, labels, None)
         distances = np.where(fooled, lengths(found - images, self.norm), np.inf)
-        return MinimalPerturbations(np.where(fooled[:, None, None, None], found, images), distances)
+        kept = fooled.reshape(-1, *[1] * (images.ndim - 1))
+        return MinimalPerturbations(np.where(kept, found, images), distances)

@@ -6,6 +6,7 @@ After Athalye, Carlini and Wagner (2018), Carlini et al. (2019) and Pintor et al
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -48,12 +49,11 @@ def zero_gradients(gradients: np.ndarray, allowed: float = 0.01) -> str | None:
     """Whether too many images have an input gradient that is exactly zero, or not finite.
 
     Args:
-        gradients: (batch, height, width, channels) of the loss that the attack climbs.
+        gradients: (batch, ...) of the loss that the attack climbs.
         allowed: share of the images.
     """
-    gradients = np.asarray(gradients)
-    pixels = (1, 2, 3)
-    useless = int((~np.isfinite(gradients).all(axis=pixels) | (gradients == 0).all(axis=pixels)).sum())
+    gradients = _flat(gradients)
+    useless = int((~np.isfinite(gradients).all(axis=1) | (gradients == 0).all(axis=1)).sum())
     if useless > allowed * len(gradients):
         return (
             f"the gradients of {useless} of {len(gradients)} images are exactly zero or not finite, so the attack "
@@ -111,7 +111,7 @@ def misses_budget(
     the budget's length exists at all.
 
     Args:
-        clean, adversarial: (batch, height, width, channels).
+        clean, adversarial: (batch, ...), of one shape.
         epsilon: the budget, in the norm.
         norm: "linf" or "l2".
         bounds: of valid pixel values.
@@ -127,7 +127,7 @@ def misses_budget(
     if np.shape(clean) != np.shape(adversarial):
         raise InputError(f"clean and adversarial: expected one shape, got {np.shape(clean)}, {np.shape(adversarial)}.")
     bounds = bounds or Bounds()
-    clean, adversarial = np.asarray(clean, np.float64), np.asarray(adversarial, np.float64)
+    clean, adversarial = (_flat(np.asarray(images, np.float64)) for images in (clean, adversarial))
     reached = lengths(adversarial - clean, norm)
     slack = ROUNDING * (bounds.upper - bounds.lower)
     messages = []
@@ -138,11 +138,11 @@ def misses_budget(
             f"{beyond.sum()} of {len(clean)} perturbations exceed the {norm} budget {epsilon:g}, "
             f"by up to a factor of {reached.max() / max(epsilon, slack):.3g}. The projection is broken."
         )
-    outside = ~((adversarial >= bounds.lower - slack) & (adversarial <= bounds.upper + slack)).all(axis=(1, 2, 3))
+    outside = ~((adversarial >= bounds.lower - slack) & (adversarial <= bounds.upper + slack)).all(axis=1)
     if outside.any():
         messages.append(f"{outside.sum()} of {len(clean)} images leave the bounds {bounds.lower} to {bounds.upper}.")
     room = lengths(np.maximum(clean - bounds.lower, bounds.upper - clean), norm)
-    within = ((adversarial > bounds.lower + slack) & (adversarial < bounds.upper - slack)).any(axis=(1, 2, 3))
+    within = ((adversarial > bounds.lower + slack) & (adversarial < bounds.upper - slack)).any(axis=1)
     short = (reached < (1 - TOLERANCE[norm]) * np.minimum(epsilon, room) - slack) & within
     if short.sum() > allowed * len(clean):
         messages.append(
@@ -159,7 +159,7 @@ def diagnose(attack: FGSM | PGD, images: np.ndarray, labels: np.ndarray, epsilon
 
     Args:
         attack: on the network.
-        images: (batch, height, width, channels) float32 within its bounds; some hundreds show most.
+        images: (batch, ...) float32 within its bounds; some hundreds show most.
         labels: (batch,) the true classes.
         epsilon: the budget to be used.
 
@@ -169,7 +169,7 @@ def diagnose(attack: FGSM | PGD, images: np.ndarray, labels: np.ndarray, epsilon
     Raises:
         InputError: as the attack.
     """
-    images = np.asarray(images, np.float32)
+    images, labels = np.asarray(images, np.float32), np.asarray(labels)
     norm: Norm = attack.norm if isinstance(attack, PGD) else "linf"
 
     def fooled(adversarial: np.ndarray) -> np.ndarray:
@@ -192,3 +192,9 @@ def diagnose(attack: FGSM | PGD, images: np.ndarray, labels: np.ndarray, epsilon
     for message in messages:
         warnings.warn(message, AttackWarning, stacklevel=2)
     return messages
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """A row for each image."""
+    values = np.asarray(values)
+    return values.reshape(len(values), math.prod(values.shape[1:]))

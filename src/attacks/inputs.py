@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from src.base import Bounds, InputError
+from src.labels import checked_labels
 from src.smoothing.checks import check_indices
+from src.smoothing.finite import check_finite_images
+
+PIXEL_RANGE = 255
+"""The width of bounds from which on images in [0, 1] show that they are in another unit."""
+
+USED_RANGE = 0.01
+"""Images that use less of such bounds are in another unit: [0, 1] is 1/255 of [0, 255]."""
 
 
 def check_epsilon(epsilon: float) -> None:
@@ -23,6 +31,21 @@ def check_count(name: str, value: float) -> int:
     return int(value)
 
 
+def as_bounds(bounds: Bounds | tuple[float, float] | None) -> Bounds:
+    """The bounds, given as such or as (lower, upper); [0, 1] by default.
+
+    Raises:
+        InputError: they are something else, or not in order.
+    """
+    if bounds is None or isinstance(bounds, Bounds):
+        return bounds or Bounds()
+    try:
+        lower, upper = (float(end) for end in bounds)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"bounds: expected (lower, upper), e.g. (0, 1), got {bounds!r}.") from error
+    return Bounds(lower, upper)
+
+
 def check_batch(
     images: np.ndarray, labels: np.ndarray, shape: tuple[int, ...], classes: int, bounds: Bounds, attack: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -36,14 +59,20 @@ def check_batch(
         attack: its name, for the message.
 
     Raises:
-        InputError: images and labels do not fit the network, the bounds or each other.
+        InputError: images and labels do not fit the network, the bounds or each other, or an image is not finite.
     """
-    images, labels = np.asarray(images, np.float32), np.asarray(labels)
-    if images.shape[1:] != shape or labels.shape != images.shape[:1]:
-        raise InputError(
-            f"images and labels: expected shapes (batch, {', '.join(map(str, shape))}) and (batch,), "
-            f"got {images.shape} and {labels.shape}."
-        )
+    images = np.asarray(images, np.float32)
+    if images.ndim == 0 or images.shape[1:] != shape:
+        raise InputError(f"images: expected shape (batch, {', '.join(map(str, shape))}), got {images.shape}.")
+    check_finite_images(images)
+    _check_range(images, bounds, attack)
+    labels = checked_labels(labels, classes)
+    if len(labels) != len(images):
+        raise InputError(f"images and labels: each image needs one label, got {images.shape} and {labels.shape}.")
+    return images, labels
+
+
+def _check_range(images: np.ndarray, bounds: Bounds, attack: str) -> None:
     lowest, highest = images.min(initial=bounds.lower), images.max(initial=bounds.upper)
     # Bounds such as 0.9 are no float32; an image that holds them is within.
     if not (lowest >= np.float32(bounds.lower) and highest <= np.float32(bounds.upper)):
@@ -51,12 +80,15 @@ def check_batch(
             f"images: expected values from {bounds.lower} to {bounds.upper}, got {lowest} to {highest}. "
             f"Rescale them, or give {attack} other bounds."
         )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(f"labels: expected whole numbers, got {labels.dtype}. Convert them, e.g. to int64.")
-    outside = labels[(labels < 0) | (labels >= classes)]
-    if len(outside):
-        raise InputError(f"labels: expected classes from 0 to {classes - 1}, as the network has, got {outside[0]}.")
-    return images, labels.astype(np.int64)
+    width = bounds.upper - bounds.lower
+    used = float(np.ptp(images)) if images.size else 0.0
+    # An image of one colour uses nothing of any range.
+    if width >= PIXEL_RANGE and 0 < used < USED_RANGE * width:
+        raise InputError(
+            f"images: their values go from {images.min():g} to {images.max():g}, which is almost nothing of the bounds "
+            f"{bounds.lower:g} to {bounds.upper:g}. Give {attack} the range that they have, e.g. bounds=(0, 1); "
+            "epsilon is in the same unit."
+        )
 
 
 def keys_of(indices: np.ndarray | None, count: int) -> np.ndarray:

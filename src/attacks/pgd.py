@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 import eagerpy
 import foolbox
@@ -13,15 +12,16 @@ import tensorflow as tf
 from scipy import special
 
 from src.attacks.balls import STEP, Norm, check_norm, random_points
-from src.attacks.foolbox_attack import FoolboxAttack, Output
+from src.attacks.foolbox_attack import Climb, FoolboxAttack, Output
 from src.attacks.inputs import check_count, check_epsilon, keys_of
-from src.attacks.losses import margin
 from src.base import Bounds
 from src.smoothing.noise import check_seed
 
 
 class PGD(FoolboxAttack):
-    """Steps of 2.5 * epsilon / steps along the gradient of the cross-entropy, back into the ball and the bounds.
+    """Steps of 2.5 * epsilon / steps that raise the cross-entropy, back into the ball and the bounds.
+
+    It climbs the log-odds against the label, which rise in the same directions and do not saturate.
 
     Foolbox's own step does not know the number of steps: with less than 40 of them it would not reach the budget.
 
@@ -29,16 +29,16 @@ class PGD(FoolboxAttack):
     restart) alone, so neither the batch nor the order changes a result.
 
     Args:
-        network: (batch, height, width, channels) float32 -> (batch, classes) logits.
+        network: (batch, ...) float32 -> (batch, classes) logits.
         norm: of the ball, "linf" or "l2".
         steps: gradients, at least 1.
         restarts: at least 1.
         seed: of the random starts.
         output: as for `FoolboxAttack`.
-        bounds: of valid pixel values.
+        bounds: of valid pixel values, as Bounds or (lower, upper).
 
     Raises:
-        InputError: a number is out of range, `norm` is unknown, or the network's shapes don't fit.
+        InputError: a number is out of range, `norm` is unknown, or the network can't be attacked.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PGD(FoolboxAttack):
         restarts: int = 1,
         seed: int = 0,
         output: Output = "logits",
-        bounds: Bounds | None = None,
+        bounds: Bounds | tuple[float, float] | None = None,
     ) -> None:
         super().__init__(network, output, bounds)
         check_norm(norm)
@@ -82,17 +82,17 @@ class PGD(FoolboxAttack):
         """Adversarial images: of the first restart that is misclassified, else of the one with the largest loss.
 
         Args:
-            images: (batch, height, width, channels) float32 within the bounds.
+            images: (batch, ...) float32 within the bounds.
             labels: (batch,) the true classes, which the attack leads away from.
             epsilon: budget in the norm, in the unit of the images, 0 or more.
             indices: (batch,) what the random starts are keyed by; the positions by default.
 
         Returns:
-            (batch, height, width, channels) float32.
+            Float32, in the shape of the images.
 
         Raises:
             InputError: `epsilon` is out of range, images, labels and indices do not fit the network, bounds or each
-                other, or the network's outputs are not finite.
+                other, or the network's outputs or gradients are not finite.
         """
         check_epsilon(epsilon)
         images, labels = self._checked(images, labels)
@@ -116,23 +116,16 @@ class PGD(FoolboxAttack):
 
         def attack_on(rows: np.ndarray) -> _Keyed:
             attack = kind(rel_stepsize=STEP / self.steps, steps=self.steps, random_start=restart > 0)
+            attack.rows = rows
             if restart > 0:
                 attack.start = self._starts(indices[rows], restart)
             return attack
 
         return self._run(attack_on, images, labels, epsilon)[0]
 
-    def _loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return margin(outputs, labels)
 
-
-@tf.function
-def _sum_of_margins(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(margin(outputs, labels))
-
-
-class _Keyed:
-    """What replaces parts of Foolbox's attacks: a given start, and a loss without the rounding of the softmax.
+class _Keyed(Climb):
+    """A given start in the place of Foolbox's random one.
 
     Attributes:
         start: points of the unit ball, in the shape of the images.
@@ -142,11 +135,6 @@ class _Keyed:
 
     def get_random_start(self, x0: eagerpy.Tensor, epsilon: float) -> eagerpy.Tensor:
         return x0 + epsilon * eagerpy.astensor(self.start)
-
-    def get_loss_fn(
-        self, model: foolbox.models.Model, labels: eagerpy.Tensor
-    ) -> Callable[[eagerpy.Tensor], eagerpy.Tensor]:
-        return lambda inputs: eagerpy.astensor(_sum_of_margins(model(inputs).raw, labels.raw))
 
 
 class _LinfPGD(_Keyed, foolbox.attacks.LinfProjectedGradientDescentAttack):

@@ -10,10 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from src.attacks.balls import STEP, Norm, check_norm, project, random_points, steepest, sums_of_draws
-from src.attacks.inputs import check_batch, check_count, check_epsilon, keys_of, padded_blocks
-from src.attacks.losses import smoothed_loss
+from src.attacks.gradients import in_float32
+from src.attacks.inputs import as_bounds, check_batch, check_count, check_epsilon, keys_of, padded_blocks
+from src.attacks.losses import padded_to_lanes, smoothed_ascent
 from src.base import Bounds, InputError
-from src.smoothing.checks import check_emits_logits, check_shapes, check_sigma
+from src.smoothing.checks import check_emits_logits, check_network, check_sigma
+from src.smoothing.finite import TRIED, check_finite_outputs
 from src.smoothing.monte_carlo import MonteCarlo, rows_that_fit
 from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 
@@ -22,24 +24,26 @@ CHOICE_BLOCKS = 10
 
 
 class SmoothedPGD:
-    """Maximises -log of the softmax of the true class averaged over m noisy copies, drawn anew at every step.
+    """Lowers the softmax of the true class averaged over m noisy copies, drawn anew at every step.
+
+    It climbs `smoothed_ascent`, whose gradient does not vanish where a softmax saturates.
 
     Restart 0 starts at the image, further ones at random points of the ball; kept is the one with the lowest mean
     softmax over 100 further draws. All draws are of Stream.ATTACK, which never scores. They depend on (seed, index)
     alone, so neither the batch nor the order changes a result.
 
     Args:
-        network: (batch, height, width, channels) float32 -> (batch, classes) logits.
+        network: (batch, ...) float32 -> (batch, classes) logits.
         sigma: of the noise, in the unit of the images, 0 or more.
         norm: of the ball, "linf" or "l2".
         steps: gradients, at least 1; each moves by 2.5 * epsilon / steps.
         m: draws for each gradient, at least 1.
         restarts: at least 1.
         seed: of the noise and the random starts.
-        bounds: of valid pixel values; the noise itself is never clipped.
+        bounds: of valid pixel values, as Bounds or (lower, upper); the noise itself is never clipped.
 
     Raises:
-        InputError: a number is out of range, `norm` is unknown, the network's shapes don't fit, or it emits
+        InputError: a number is out of range, `norm` is unknown, the network can't be attacked, or it emits
             probabilities.
     """
 
@@ -52,14 +56,15 @@ class SmoothedPGD:
         m: int = 16,
         restarts: int = 1,
         seed: int = 0,
-        bounds: Bounds | None = None,
+        bounds: Bounds | tuple[float, float] | None = None,
     ) -> None:
         check_sigma(sigma)
         check_norm(norm)
         check_seed(seed)
-        check_shapes(network)
+        check_network(network)
         check_emits_logits(network)
-        self._sigma, self._seed, self._bounds = sigma, seed, bounds or Bounds()
+        self._network, self._tried = network, False
+        self._sigma, self._seed, self._bounds = sigma, seed, as_bounds(bounds)
         self._shape, self._classes = tuple(network.input_shape[1:]), network.output_shape[-1]
         self._restarts = check_count("restarts", restarts)
         steps, m = check_count("steps", steps), check_count("m", m)
@@ -73,13 +78,13 @@ class SmoothedPGD:
         """Adversarial images.
 
         Args:
-            images: (batch, height, width, channels) float32 within the bounds.
+            images: (batch, ...) float32 within the bounds.
             labels: (batch,) the true classes, which the attack leads away from.
             epsilon: budget in the norm, in the unit of the images, 0 or more.
             indices: (batch,) what the noise is keyed by; the positions by default.
 
         Returns:
-            (batch, height, width, channels) float32.
+            Float32, in the shape of the images.
 
         Raises:
             InputError: `epsilon` is out of range, images, labels and indices do not fit the network, bounds or each
@@ -88,14 +93,15 @@ class SmoothedPGD:
         check_epsilon(epsilon)
         images, labels = check_batch(images, labels, self._shape, self._classes, self._bounds, type(self).__name__)
         indices = keys_of(indices, len(images))
+        self._try(images, indices)
         best = self._restart(images, labels, epsilon, indices, 0)
         if self._restarts > 1:
-            lowest = self._likelihoods(best, labels, indices)
+            highest = self._log_odds(best, labels, indices)
             for restart in range(1, self._restarts):
                 found = self._restart(images, labels, epsilon, indices, restart)
-                likelihoods = self._likelihoods(found, labels, indices)
-                better = likelihoods < lowest
-                best[better], lowest[better] = found[better], likelihoods[better]
+                scores = self._log_odds(found, labels, indices)
+                better = scores > highest
+                best[better], highest[better] = found[better], scores[better]
         return best
 
     def _restart(
@@ -106,16 +112,27 @@ class SmoothedPGD:
             arguments = (tf.constant(values[rows]) for values in (images, labels, indices))
             found = self._ascend(*arguments, tf.constant(epsilon, tf.float32), tf.constant(restart, tf.int64))
             adversarial[places] = found.numpy()[: places.stop - places.start]
-        broken = indices[~np.isfinite(adversarial).all(axis=(1, 2, 3))]
+        broken = indices[~np.isfinite(adversarial).all(axis=tuple(range(1, images.ndim)))]
         if len(broken):
             raise InputError(f"the network's gradients for image {broken[0]} are not finite; so there is no attack.")
         return adversarial
 
-    def _likelihoods(self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """(batch,) float64: the mean softmax of the labels over the draws that choose."""
+    def _try(self, images: np.ndarray, indices: np.ndarray) -> None:
+        """Before the first attack, look for NaN on a few images with noise: a graph need not show it."""
+        if not self._tried and len(images):
+            clean = images[:TRIED]
+            noise = np.random.default_rng(self._seed).standard_normal(clean.shape, np.float32)
+            check_finite_outputs(self._network, clean + np.float32(self._sigma) * noise, indices)
+            self._tried = True
+
+    def _log_odds(self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """(batch,) float64: those of the mean softmax against the labels, over the draws that choose."""
         n = CHOICE_BLOCKS * DRAW_BLOCK
         sums = self._softmax(images, indices, self._sigma, n, self._seed, Stream.ATTACK).numpy()
-        return sums[np.arange(len(labels)), labels] / n
+        is_label = np.arange(self._classes) == labels[:, None]
+        # The others' sum, not one minus the label's, which rounds to nothing.
+        with np.errstate(divide="ignore"):
+            return np.log(sums.sum(axis=1, where=~is_label)) - np.log(sums.sum(axis=1, where=is_label))
 
 
 def _compile(
@@ -125,6 +142,7 @@ def _compile(
     size = math.prod(shape)
     blocks = math.ceil(m / DRAW_BLOCK)
     key = (tf.constant(seed, tf.int64), tf.constant(int(Stream.ATTACK), tf.int64))
+    outputs = in_float32(network)
 
     def noise_of(indices: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
         numbers = tf.tile(first + tf.range(blocks, dtype=tf.int64), [chunk])
@@ -154,7 +172,8 @@ def _compile(
             noisy = tf.reshape(moved[:, None] + sigma * noise, [chunk * m, *shape])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(noisy)
-                loss = smoothed_loss(network(noisy, training=False), labels, m)
+                logits = padded_to_lanes(tf.reshape(outputs(noisy), [chunk, m, -1]))
+                loss = smoothed_ascent(logits, padded_to_lanes(labels))[:chunk]
             ascent = steepest(sums_of_draws(tf.reshape(tape.gradient(loss, noisy), [chunk, m, size])), norm)
             within = project(moved + STEP / steps * epsilon * ascent - clean, epsilon, norm)
             moved = tf.clip_by_value(clean + within, bounds.lower, bounds.upper)

@@ -1,8 +1,9 @@
-"""What a smoothed classifier asks of its input, with messages that say the way out."""
+"""What smoothing and attacks ask of a network and its images, with messages that say the way out."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from src.base import InputError
 from src.smoothing.certification import check_noise_size
+from src.smoothing.finite import TRIED, check_finite_images, check_finite_weights
 
 
 def check_sigma(sigma: float) -> None:
@@ -27,8 +29,14 @@ def check_draws(name: str, n: float) -> int:
     return int(n)
 
 
-def check_images(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The images as float32; raise InputError unless they are floating-point numbers of the network's shape."""
+def check_images(images: np.ndarray, shape: tuple[int, ...], indices: np.ndarray | None = None) -> np.ndarray:
+    """The images as float32; raise InputError unless they are finite floating-point numbers of the network's shape.
+
+    Args:
+        images: what the user gave.
+        shape: of one image, as the network takes it.
+        indices: the images' names, for messages; their positions by default.
+    """
     if not np.issubdtype(np.asarray(images).dtype, np.floating):
         # Noise on 0-255 with a sigma meant for [0, 1] changes nothing, and nobody notices.
         raise InputError(
@@ -36,8 +44,9 @@ def check_images(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             "Convert them, e.g. to float32 in [0, 1] by dividing by 255."
         )
     images = np.asarray(images, np.float32)
-    if images.shape[1:] != shape:
+    if images.shape[1:] != shape or images.ndim == 0:
         raise InputError(f"images: expected a batch of images of shape {shape}, got {images.shape}.")
+    check_finite_images(images, indices)
     return images
 
 
@@ -55,41 +64,108 @@ def check_indices(indices: np.ndarray, count: int) -> None:
     )
 
 
-def check_shapes(network: keras.Model) -> None:
-    """Raise InputError unless the network takes images of one fixed shape and emits two classes or more."""
+def check_network(network: keras.Model) -> None:
+    """Raise InputError unless the network is a Keras model that maps images of one shape to the scores of classes.
+
+    It has to take floating-point images and emit one array (batch, classes), its weights have to be finite, and it has
+    to answer the same image the same way.
+    """
+    check_takes_images(network)
+    check_finite_weights(network)
+    _check_same_answers(network)
+
+
+def check_takes_images(network: keras.Model) -> None:
+    """Raise InputError unless the network is a Keras model, on TensorFlow, from images of one shape to classes."""
+    if not isinstance(network, keras.Model):
+        raise InputError(
+            f"network: expected a Keras model, got {_kind(network)}. Load a saved one with "
+            "keras.models.load_model(path); put a function into a layer of a model."
+        )
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"Keras runs on {keras.backend.backend()}, but this project needs TensorFlow: set KERAS_BACKEND=tensorflow "
+            "before Keras is imported."
+        )
     inputs = getattr(network, "inputs", None) or []
-    if not network.built or not inputs or (len(inputs) == 1 and None in network.input_shape[1:]):
-        shape = network.input_shape if network.built and inputs else "none yet"
-        raise InputError(f"network: a fixed input shape is needed, got {shape}. Begin it with keras.Input(...).")
+    if not network.built or not inputs:
+        raise InputError(
+            "network: a fixed input shape is needed, got none. Begin it with keras.Input(...); around a class of your "
+            "own: begin = keras.Input(shape); keras.Model(begin, network(begin))."
+        )
     if len(inputs) != 1:
         raise InputError(f"network: expected one input, the images, got {len(inputs)}.")
-    output = network.output_shape
-    if not (isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], int) and output[1] >= 2):
+    if None in inputs[0].shape[1:]:
         raise InputError(
-            f"network: expected an output of shape (batch, classes) with two classes or more, got {output}. "
-            "Give one that emits a single number a second logit, fixed at 0."
+            f"network: a fixed input shape is needed, got {tuple(inputs[0].shape)}. Begin it with keras.Input(...)."
+        )
+    if not keras.backend.is_float_dtype(inputs[0].dtype):
+        raise InputError(
+            f"network: its input is of type {inputs[0].dtype}, which cuts noise and small changes off. Build it with "
+            "keras.Input(..., dtype='float32'); the layers and their weights stay as they are."
+        )
+    named = getattr(network, "output", None)  # of which Keras gives the shape as if one output had no name
+    output = {name: value.shape for name, value in named.items()} if isinstance(named, dict) else network.output_shape
+    if not (isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], int) and output[1] >= 2):
+        one_number = isinstance(output, tuple) and output[1:] == (1,)
+        raise InputError(
+            f"network: expected one output of shape (batch, classes) with two classes or more, got {output}. "
+            + ("Give one that emits a single number a second logit, fixed at 0." if one_number else
+               "Make a model of the output that has the classes: keras.Model(network.inputs, logits).")
         )
 
 
 def emits_probabilities(network: keras.Model) -> bool:
-    """Whether the network's outputs for random images are probabilities; a softmax can hide in any layer."""
-    images = np.random.default_rng(0).random((8, *network.input_shape[1:]), np.float32)
-    outputs = tf.cast(network(images, training=False), tf.float64).numpy()
-    return bool((outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2)
+    """Whether the network's outputs are probabilities.
+
+    They are if those for random images sum to 1, as a softmax can hide in any layer, or if its last layer is a sigmoid.
+    """
+    outputs = tf.cast(network(_random_images(network), training=False), tf.float64).numpy()
+    sums_to_one = bool((outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2)
+    return sums_to_one or getattr(_last_layer(network), "activation", None) is keras.activations.sigmoid
 
 
 def check_emits(network: keras.Model, outputs: Literal["logits", "probabilities"]) -> None:
     """Raise InputError unless the network emits what is stated."""
     if outputs == "logits":
-        check_emits_logits(network)
+        check_emits_logits(network, otherwise=" Or state it: outputs='probabilities'.")
     elif not emits_probabilities(network):
         raise InputError("outputs: probabilities are stated, but the network's do not sum to 1. State logits.")
 
 
-def check_emits_logits(network: keras.Model) -> None:
-    """Raise InputError if the network emits probabilities."""
+def check_emits_logits(network: keras.Model, otherwise: str = "") -> None:
+    """Raise InputError if the network emits probabilities; `otherwise` is a further way out, for the message."""
     if emits_probabilities(network):
         raise InputError(
             f"the network emits probabilities (its last layer is {network.layers[-1].name!r}), but logits are needed. "
-            "Build it without the softmax, or set that layer's activation to keras.activations.linear."
+            f"Build it without the softmax, or set that layer's activation to keras.activations.linear.{otherwise}"
         )
+
+
+def _check_same_answers(network: keras.Model) -> None:
+    images = _random_images(network)
+    first, second = (tf.cast(network(images, training=False), tf.float64).numpy() for _ in range(2))
+    with np.errstate(invalid="ignore"):  # what is not finite is told of the user's own images
+        differ = np.abs(first - second).max() > 1e-3 * max(1e-6, np.abs(first).max())
+    if differ:
+        raise InputError(
+            "network: it answers the same image differently each time, with training=False, so that no certificate or "
+            "attack could be repeated or resumed. Look for a layer that draws at inference (Dropout called with "
+            "training=True) and build the network without it: smoothing adds the noise."
+        )
+
+
+def _random_images(network: keras.Model) -> np.ndarray:
+    return np.random.default_rng(0).random((TRIED, *network.input_shape[1:]), np.float32)
+
+
+def _last_layer(network: keras.Model) -> keras.Layer:
+    last = network.layers[-1]
+    return _last_layer(last) if isinstance(last, keras.Model) else last
+
+
+def _kind(value: object) -> str:
+    """What a thing is that is no model."""
+    if isinstance(value, str | Path):
+        return f"the path {str(value)!r}"
+    return f"a {type(value).__module__.split('.')[0]}.{type(value).__name__}".replace("builtins.", "")

@@ -16,13 +16,17 @@ from src.smoothing.checks import (
     check_emits,
     check_images,
     check_indices,
-    check_shapes,
+    check_network,
     check_sigma,
 )
+from src.smoothing.finite import TRIED, check_finite_outputs
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
 from src.smoothing.sequential import SequentialTest, next_look
 from src.smoothing.votes import Certificates, Votes, votes_and_probabilities, votes_and_softmax
+
+MANY_VOTES = 10_000
+"""Beside so many for each image, an eager look at a few images costs nothing."""
 
 
 class SmoothedClassifier:
@@ -47,12 +51,14 @@ class SmoothedClassifier:
     ) -> None:
         check_sigma(sigma)
         check_seed(seed)
-        check_shapes(network)
+        check_network(network)
         check_emits(network, outputs)
         self.sigma = sigma
         self.seed = seed
         self.input_shape: tuple[int, ...] = tuple(network.input_shape[1:])
         self.classes: int = network.output_shape[-1]
+        self._network = network
+        self._tried: set[float] = set()
         self._sums = MonteCarlo(network, votes_and_softmax if outputs == "logits" else votes_and_probabilities)
 
     def with_sigma(self, sigma: float) -> SmoothedClassifier:
@@ -88,9 +94,10 @@ class SmoothedClassifier:
                 are not finite.
         """
         n = check_draws("n", n)
-        images = check_images(images, self.input_shape)
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         check_indices(indices, len(images))
+        images = check_images(images, self.input_shape, indices)
+        self._try(images, indices, n)
         sums = self._sums(images, indices, self.sigma, n, self.seed, stream, first).numpy()
         counts, probabilities = sums[:, : self.classes], sums[:, self.classes :]
         unusable = indices[~np.isfinite(probabilities).all(axis=1)]
@@ -173,9 +180,10 @@ class SmoothedClassifier:
         Raises:
             InputError: as for `vote`, or `radii`, `cap`, `alpha` or `n0` is out of range.
         """
-        images = check_images(images, self.input_shape)
-        test = SequentialTest(len(images), self.sigma, radii, alpha, check_draws("cap", cap))
         indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+        check_indices(indices, len(images))
+        images = check_images(images, self.input_shape, indices)
+        test = SequentialTest(len(images), self.sigma, radii, alpha, check_draws("cap", cap))
         classes = self._select(images, n0, indices)
         n = 0
         while test.undecided.any():
@@ -194,3 +202,12 @@ class SmoothedClassifier:
 
     def _select(self, images: np.ndarray, n0: int, indices: np.ndarray | None) -> np.ndarray:
         return self.vote(images, check_draws("n0", n0), indices, Stream.SELECTION).prediction
+
+    def _try(self, images: np.ndarray, indices: np.ndarray, n: int) -> None:
+        """Look for NaN on the first images with noise, once for each sigma and before many votes: they may hide it."""
+        if len(images) == 0 or (self.sigma in self._tried and n < MANY_VOTES):
+            return
+        clean = images[:TRIED]
+        noise = np.random.default_rng(self.seed).standard_normal(clean.shape, np.float32)
+        check_finite_outputs(self._network, clean + np.float32(self.sigma) * noise, indices)
+        self._tried.add(self.sigma)

@@ -127,7 +127,7 @@ def rows_that_fit(network: keras.Model) -> int:
     Returns:
         A multiple of DRAW_BLOCK.
     """
-    values = sum(math.prod(layer.output.shape[1:]) for layer in _innermost_layers(network))
+    values = _values_of_layers(network)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     if on_gpu:
         memory = max(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")
@@ -143,6 +143,20 @@ def _host_memory() -> int:
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
     return physical if text == "max" else min(physical, int(text))
+
+
+def _values_of_layers(network: keras.Model) -> int:
+    """How many numbers the layers give for one image."""
+    layers = list(_innermost_layers(network))
+    try:
+        outputs = [output for layer in layers for output in keras.tree.flatten(layer.output)]
+    except (AttributeError, ValueError):
+        # The layers of a user's own class are no part of a graph that Keras knows; those of the trace are.
+        image = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32)
+        graph = tf.function(lambda images: network(images, training=False)).get_concrete_function(image).graph
+        outputs = [output for operation in graph.get_operations() for output in operation.outputs]
+    shapes = [tf.TensorShape(output.shape) for output in outputs]
+    return sum(math.prod(size or 1 for size in shape[1:]) for shape in shapes if shape.rank)
 
 
 def _innermost_layers(network: keras.Model) -> Iterator[keras.Layer]:

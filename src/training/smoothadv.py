@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from src.attacks.gradients import in_float32
+from src.attacks.losses import smoothed_ascent
 from src.training.noise import apart, copies, noise_like
 from src.training.recipes import SmoothAdv
 from src.training.trainer import Loss
@@ -30,6 +32,8 @@ def ascend(
 ) -> tf.Tensor:
     """l2-PGD on the smoothed classifier with fixed noise.
 
+    It climbs `smoothed_ascent`, whose gradient does not vanish where a softmax saturates.
+
     Args:
         network: emits logits.
         images: (batch, height, width, channels) float32 in [0, 1].
@@ -41,17 +45,18 @@ def ascend(
         (batch, height, width, channels) float32 in [0, 1], within l2 distance epsilon of the images.
     """
     step = 2 * recipe.epsilon / recipe.steps
+    # At inference: the attack is on the classifier that will be smoothed, without dropout.
+    outputs = in_float32(network)
     attacked = images
     for _ in range(recipe.steps):
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(attacked)
-            # Without dropout: the attack is on the classifier that will be smoothed.
-            likelihoods = apart(tf.nn.softmax(network(copies(attacked, recipe.m) + noise, training=False)), recipe.m)
-            mean = tf.gather(tf.reduce_mean(likelihoods, axis=0), labels, batch_dims=1)
-            error = -tf.math.log(tf.maximum(mean, 1e-20))
+            logits = apart(outputs(copies(attacked, recipe.m) + noise), recipe.m)
+            error = smoothed_ascent(tf.transpose(logits, [1, 0, 2]), labels)
         gradient = tape.gradient(error, attacked)
         # Brought to a largest entry of 1 first: of a confident network's gradients the squares underflow.
-        gradient = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axis=[1, 2, 3], keepdims=True))
+        largest = tf.reduce_max(tf.abs(gradient), axis=range(1, len(images.shape)), keepdims=True)
+        gradient = tf.math.divide_no_nan(gradient, largest)
         ascent = tf.math.divide_no_nan(gradient, _norm(gradient))
         # The box before the ball, so that the whole budget is used; what is drawn back to the ball stays in the box.
         moved = tf.clip_by_value(attacked + step * ascent, 0.0, 1.0) - images
@@ -60,4 +65,4 @@ def ascend(
 
 
 def _norm(values: tf.Tensor) -> tf.Tensor:
-    return tf.sqrt(tf.reduce_sum(values**2, axis=[1, 2, 3], keepdims=True))
+    return tf.sqrt(tf.reduce_sum(values**2, axis=range(1, len(values.shape)), keepdims=True))

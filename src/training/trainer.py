@@ -13,8 +13,13 @@ import tensorflow as tf
 
 from src.base import InputError, LabeledImages, TrainingError
 from src.files import write_text
+from src.keras_defaults import keras_defaults
+from src.labels import checked_labels
 from src.progress import stage
 from src.provenance import provenance
+from src.smoothing.checks import check_emits_logits, check_takes_images
+from src.smoothing.finite import TRIED, check_finite_outputs, check_finite_weights
+from src.training.beginning import begin
 from src.training.checkpoints import load_checkpoint, save_checkpoint
 from src.trials import TrialFolder
 
@@ -59,6 +64,7 @@ class TrainingConfig:
                 f"{self.epochs} epochs), got {self.warmup_epochs}."
             )
 
+    @keras_defaults()
     def optimizer(self, images: int) -> keras.optimizers.Adam:
         """Adam for a training on so many images."""
         if not self.annealed:
@@ -84,6 +90,7 @@ def cross_entropy(
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)), logits
 
 
+@keras_defaults()
 def train(
     network: keras.Model,
     data: LabeledImages,
@@ -99,8 +106,8 @@ def train(
     (seed, epoch): so a training killed at any moment and resumed ends in the same weights as an unbroken one.
 
     Args:
-        network: emits logits for float32 images in [0, 1].
-        data: uint8 training images.
+        network: (batch, height, width, channels) float32 in [0, 1] -> (batch, classes) logits.
+        data: uint8 training images, with labels below the number of classes.
         loss: what to minimise.
         config: epochs and batch size.
         seed: of shuffling, dropout and the loss's noise.
@@ -109,11 +116,12 @@ def train(
 
     Raises:
         TrainingError: the loss or a weight is not finite.
-        InputError: there are no images, or the checkpoint is damaged.
+        InputError: there are no images, they do not fit the network, or that can't be trained; the folder was begun
+            with other data, another objective or seed; or its checkpoint is damaged.
         StorageError: the folder can't be written.
     """
-    if len(data) == 0:
-        raise InputError("training images: there are none.")
+    _check(network, data)
+    begun_with = begin(folder, data, loss, seed)
     optimizer = config.optimizer(len(data))
     optimizer.build(network.trainable_variables)
     history = load_checkpoint(folder, network, optimizer) if folder.checkpoint.exists() else []
@@ -131,9 +139,26 @@ def train(
         {
             "parameters": network.count_params(),
             "seconds": round(sum(row["seconds"] for row in history), 1),
+            "begun_with": begun_with,
             **{name: fact for name, fact in provenance(network).items() if name != "precision"},
         },
     )
+
+
+def _check(network: keras.Model, data: LabeledImages) -> None:
+    """Raise InputError for what would fail in the midst of the training, or be trained without a word and be wrong."""
+    if len(data) == 0:
+        raise InputError("training images: there are none.")
+    check_takes_images(network)
+    expected = tuple(network.input_shape[1:])
+    if data.images.shape[1:] != expected:
+        raise InputError(f"training images: the network takes {expected}, got {data.images.shape[1:]}. Resize them.")
+    checked_labels(data.labels, network.output_shape[-1])
+    if not network.trainable_variables:
+        raise InputError("network: it has nothing to train; set layer.trainable = True where weights may change.")
+    check_finite_weights(network)
+    check_finite_outputs(network, data.take(slice(0, TRIED)).as_float(), data.indices)
+    check_emits_logits(network)
 
 
 def _write_history(folder: TrialFolder, history: list[dict[str, float]]) -> None:
@@ -141,10 +166,11 @@ def _write_history(folder: TrialFolder, history: list[dict[str, float]]) -> None
 
 
 def _refuse_unusable_weights(network: keras.Model, epoch: int) -> None:
-    if not all(np.isfinite(value.numpy()).all() for value in network.weights):
+    broken = next((weight for weight in network.weights if not np.isfinite(weight.numpy()).all()), None)
+    if broken is not None:
         raise TrainingError(
-            f"weights are not finite after epoch {epoch}. The last checkpoint is from before it: look at the training "
-            "images, or train at --precision float32."
+            f"weights of layer {broken.path.split('/')[-2]!r} are not finite after epoch {epoch}. The last checkpoint "
+            "is from before it: look at the training images, or train at --precision float32."
         )
 
 

@@ -157,7 +157,7 @@ def test_a_saturated_softmax_hides_the_gradient_and_logits_do_not() -> None:
     ("images", "labels", "saying"),
     [
         (np.full((2, 6, 6, 1), 2.0), np.zeros(2, int), "from 0.0 to 1.0, got 0.0 to 2.0"),
-        (np.full((2, 6, 6, 1), np.nan), np.zeros(2, int), "got nan"),
+        (np.full((2, 6, 6, 1), np.nan), np.zeros(2, int), "image 0 has a value that is not finite"),
         (np.zeros((2, 5, 5, 1)), np.zeros(2, int), r"\(batch, 6, 6, 1\)"),
         (np.zeros((2, 6, 6, 1)), np.zeros(1, int), r"got \(2, 6, 6, 1\) and \(1,\)"),
     ],

@@ -171,9 +171,11 @@ def test_bad_input(attack: PGD) -> None:
         ((images, labels, -1.0), "epsilon: .*got -1.0"),
         ((images + 1, labels, 0.1), "give PGD other bounds"),
         ((images, labels[:2], 0.1), r"got \(3, 7, 7, 1\) and \(2,\)"),
-        ((images, labels + 5, 0.1), "labels: expected classes from 0 to 4.*got"),
-        ((images, labels - 9, 0.1), "labels: expected classes from 0 to 4.*got -"),
-        ((images, labels / 2, 0.1), "labels: expected whole numbers, got float64"),
+        ((images, labels + 5, 0.1), "labels: expected class indices from 0 to 4, got . at position 0"),
+        ((images, labels - 9, 0.1), "labels: expected class indices from 0 to 4, got -. at position 0"),
+        ((images, labels / 2, 0.1), "labels: expected integers, got"),
+        ((images, labels[:, None], 0.1), r"use labels\[:, 0\]"),
+        ((images, np.eye(5)[labels], 0.1), r"labels\.argmax\(axis=1\)"),
         ((images, labels, 0.1, np.arange(2)), "indices: expected 3 whole numbers"),
         ((images, labels, 0.1, np.array([0, 1, -1])), "indices: .*got -1"),
     ]:
@@ -192,6 +194,12 @@ def test_bad_input(attack: PGD) -> None:
 
 
 def test_outputs_that_are_not_finite_are_refused() -> None:
-    network = linear(np.full(36, np.nan))
+    with pytest.raises(InputError, match=r"weights of layer \'dense.*' are not finite"):
+        PGD(linear(np.full(36, np.nan)), "linf", steps=1)
+    network = linear(np.ones(36))
+    attack = PGD(network, "linf", steps=1)
+    network.set_weights([values * np.nan for values in network.get_weights()])
     with pytest.raises(InputError, match="outputs for image 0 of the batch are not finite"):
-        PGD(network, "linf", steps=1)(np.zeros((2, 6, 6, 1)), np.zeros(2, int), 0.1)
+        attack.outputs(np.zeros((2, 6, 6, 1), np.float32))
+    with pytest.raises(InputError, match=r"layer \'dense.*' of the network gives NaN for image 0"):
+        attack(np.zeros((2, 6, 6, 1)), np.zeros(2, int), 0.1)

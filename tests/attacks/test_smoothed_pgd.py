@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import tensorflow as tf
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.attacks import balls, smoothed_pgd
 from src.attacks.balls import Norm, lengths
-from src.attacks.losses import smoothed_loss
+from src.attacks.losses import log_odds, smoothed_ascent
 from src.attacks.pgd import PGD
 from src.attacks.smoothed_pgd import SmoothedPGD
 from src.base import Bounds, InputError
@@ -67,25 +69,47 @@ def test_without_noise_it_is_foolbox_s_pgd(network: keras.Model, norm: Norm) -> 
 
 
 class TestLoss:
-    def test_is_minus_log_of_the_mean_softmax(self) -> None:
-        random = np.random.default_rng(0)
-        logits, labels = random.normal(0, 3, (5 * 7, 4)), random.integers(0, 4, 5)
-        softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        expected = -np.log(softmax.reshape(5, 7, 4).mean(axis=1)[np.arange(5), labels])
-        found = smoothed_loss(tf.constant(logits, tf.float32), tf.constant(labels), 7)
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    """Its gradient is that of -log of the mean softmax, but for a positive factor."""
 
-    @pytest.mark.parametrize("height", [-60.0, 60.0])
-    def test_has_a_right_gradient_where_the_softmax_saturates(self, height: float) -> None:
-        """At +60 the label's softmax is 1 in float32: its own share of the gradient must cancel the others' still."""
-        logits = tf.constant([[height, 1.0, 0.0]])
+    @staticmethod
+    def gradient(logits: np.ndarray, labels: list[int], loss: Callable) -> np.ndarray:
+        """(batch, m * classes)."""
+        values = tf.constant(logits)
         with tf.GradientTape() as tape:
-            tape.watch(logits)
-            loss = smoothed_loss(logits, tf.constant([0], tf.int64), 1)
-        gradient = tape.gradient(loss, logits).numpy()[0]
-        assert gradient[0] < 0
-        assert gradient[1] > gradient[2] > 0
-        assert gradient.sum() == pytest.approx(0, abs=1e-5 * float(-gradient[0]))
+            tape.watch(values)
+            found = loss(values, tf.constant(labels, tf.int64))
+        return tape.gradient(found, values).numpy().reshape(len(logits), -1)
+
+    @staticmethod
+    def plain(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return -tf.math.log(tf.gather(tf.reduce_mean(tf.nn.softmax(logits), axis=1), labels, batch_dims=1))
+
+    @pytest.mark.parametrize("spread", [0.1, 1.0, 5.0])
+    def test_where_float64_holds_both(self, spread: float) -> None:
+        logits, labels = np.random.default_rng(1).normal(0, spread, (12, 6, 4)), list(np.arange(12) % 4)
+        expected, found = (self.gradient(logits, labels, loss) for loss in (self.plain, smoothed_ascent))
+        unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (expected, found)]
+        np.testing.assert_allclose(unit[1], unit[0], atol=1e-9)
+
+    @pytest.mark.parametrize("height", [-6000.0, -60.0, 60.0, 6000.0])
+    def test_where_the_softmax_saturates(self, height: float) -> None:
+        """At +60 the label's softmax is 1 in float32, at +6000 what is left of 1 is 0: the others' share stays."""
+        logits = np.array([[[height, 1.0, 0.0], [height, 0.0, 1.0]]], np.float32)
+        (gradient,) = self.gradient(logits, [0], smoothed_ascent)
+        first = 0.5 * np.array([-1, np.e / (1 + np.e), 1 / (1 + np.e)])
+        np.testing.assert_allclose(gradient, np.concatenate([first, first[[0, 2, 1]]]), rtol=1e-5)
+
+    def test_of_draws_that_all_are_certain_the_least_certain_counts(self) -> None:
+        """Of one draw that is right and one that is wrong, each without doubt, the mean softmax is 1/2 in any float."""
+        logits = np.array([[[900.0, 0.0], [0.0, 1000.0]], [[1000.0, 0.0], [0.0, 900.0]]], np.float32)
+        np.testing.assert_allclose(
+            self.gradient(logits, [0, 0], smoothed_ascent), [[-1, 1, 0, 0], [0, 0, -1, 1]], atol=1e-6
+        )
+
+    def test_of_one_draw_it_is_its_log_odds(self) -> None:
+        logits = tf.constant(np.random.default_rng(0).normal(0, 30, (40, 1, 4)), tf.float32)
+        labels = tf.constant(np.arange(40) % 4)
+        np.testing.assert_array_equal(smoothed_ascent(logits, labels), log_odds(logits[:, 0], labels))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -189,10 +213,10 @@ def test_the_best_restart_is_kept(network: keras.Model) -> None:
     one, many = (SmoothedPGD(network, 0.25, "l2", 2, 4, restarts) for restarts in (1, 3))
     first, best = one(images, labels, 0.5), many(images, labels, 0.5)
     indices = np.arange(40)
-    before, after = (many._likelihoods(found, labels, indices) for found in (first, best))
-    assert (after <= before).all()
+    before, after = (many._log_odds(found, labels, indices) for found in (first, best))
+    assert (after >= before).all()
     changed = (first != best).any(axis=(1, 2, 3))
-    assert (after[changed] < before[changed]).all()
+    assert (after[changed] > before[changed]).all()
     assert 0 < changed.sum() < 40
 
 
@@ -230,5 +254,10 @@ def test_bad_input(network: keras.Model) -> None:
         SmoothedPGD(probabilities, 0.1, "l2")
     broken = small_cnn()
     broken.set_weights([np.full_like(values, np.nan) for values in broken.get_weights()])
-    with pytest.raises(InputError, match="gradients for image 7 are not finite"):
-        SmoothedPGD(broken, 0.1, "l2", 1, 100)(images, labels, 0.1, np.array([7, 8]))
+    with pytest.raises(InputError, match=r"weights of layer \'conv2d.*' are not finite"):
+        SmoothedPGD(broken, 0.1, "l2", 1, 100)
+    # As after a training that goes on between the two.
+    attack = SmoothedPGD(finite := small_cnn(), 0.1, "l2", 1, 100)
+    finite.set_weights(broken.get_weights())
+    with pytest.raises(InputError, match=r"layer \'conv2d.*' of the network gives NaN for image 7"):
+        attack(images, labels, 0.1, np.array([7, 8]))

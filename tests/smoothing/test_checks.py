@@ -134,7 +134,7 @@ class TestNetworks:
         smoothed = SmoothedClassifier(self.ending_in(keras.layers.Dense(3)), 0.25)
         images = np.zeros((3, 4, 4, 1), np.float32)
         images[1, 0, 0, 0] = np.nan
-        with pytest.raises(InputError, match="image 7 are not finite"):
+        with pytest.raises(InputError, match="image 7 has a value that is not finite"):
             smoothed.vote(images, 10, np.array([5, 7, 9]))
 
     @pytest.mark.parametrize("n", [float("nan"), float("inf"), 0, -1, 1.5])

@@ -15,6 +15,7 @@ from src.paired import Pairs, mcnemar, paired_difference, pairs
 from src.smoothing.certification import lower_confidence_bound
 from src.studies.resolution.claim_smoothing import MARGIN, level, paired_answers, trained_for
 from src.studies.resolution.config import FULL_SCALE, PAPER_PROTOCOLS, WRITTEN
+from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.config import CORRECTED
 from src.studies.resolution.corrected.measurements import Measured
 from src.studies.resolution.evidence import Evidence
@@ -81,7 +82,7 @@ def _smoothing_alone(one: Measured) -> Iterator[Comparison]:
 
 
 def _under_fgsm(one: Measured, classifier: str) -> pd.DataFrame:
-    rows = one.records[(one.records["attack"] == "fgsm") & (one.records["classifier"] == classifier)]
+    rows = one.records[(one.records["attack"] == FGSM) & (one.records["classifier"] == classifier)]
     return rows[np.isclose(rows["epsilon"], STRONG_EPSILON)]
 
 

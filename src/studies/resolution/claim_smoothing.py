@@ -14,6 +14,7 @@ from src.metrics import CONFIDENCE, wilson_interval
 from src.paired import Pairs, mcnemar, paired_difference, pairs
 from src.smoothing.certification import prediction
 from src.studies.resolution.config import FULL_SCALE, PAPER_PROTOCOLS
+from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.config import CORRECTED
 from src.studies.resolution.corrected.measurements import Measured
 from src.studies.resolution.evidence import Evidence, on_most_images
@@ -41,7 +42,7 @@ def smoothing_changes_nothing(evidence: Evidence, attacked: bool) -> Iterator[Co
         yield from _equivalences(protocol.name, found)
     found = []
     for one in evidence.corrected:
-        kind = "fgsm" if attacked else "none"
+        kind = FGSM if attacked else "none"
         rows = one.records[(one.records["attack"] == kind)]
         rows = rows[np.isclose(rows["epsilon"], PAPER_EPSILON)] if attacked else rows
         network, smoothed = (rows[rows["classifier"] == name] for name in ("network", "smoothed"))

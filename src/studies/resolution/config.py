@@ -75,7 +75,7 @@ class Protocol:
         votes: noise draws of the smoothed classifier (argmax, no abstention).
         epsilon: FGSM's l-infinity budget, in [0, 1].
         epsilon_upscaled_ai: the budget against UpscaledAI.
-        attacked_output: what Foolbox is given where it expects logits.
+        attacked_output: what FGSM climbs: the log-odds of the logits, or Foolbox's cross-entropy of the softmax.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Protocol:
     votes: int
     epsilon: float
     epsilon_upscaled_ai: float
-    attacked_output: Literal["softmax", "logits"]
+    attacked_output: Literal["softmax", "log-odds"]
     noise_before_halving: bool = False
 
     def resolution(self, variant: Variant) -> Resolution:
@@ -128,7 +128,7 @@ WRITTEN = Protocol(
     votes=10,
     epsilon=10 / FULL_SCALE,
     epsilon_upscaled_ai=10 / FULL_SCALE,
-    attacked_output="logits",
+    attacked_output="log-odds",
 )
 PAPER_PROTOCOLS = (RELEASED, WRITTEN)
 """The two readings of the paper that its tables and sentences are held against."""

@@ -22,7 +22,7 @@ def estimate(job: Job, places: Places) -> Estimate:
     classifications = sum(
         # An attack's gradient costs about three forward passes.
         count * ((1 if condition.smoothing is None else condition.smoothing.n) + (0 if condition.attack is None else 3))
-        for condition, count in job.work.items()
+        for condition, count in job.asked(places).items()
     )
     if not job.missing(places):
         classifications = 0

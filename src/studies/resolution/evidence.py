@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from src.conditions import Condition, select
+from src.conditions import Condition, current, select
 from src.places import Places
 from src.studies.resolution.config import SEEDS, Profile, Protocol, Variant
 from src.studies.resolution.corrected.config import CORRECTED
@@ -104,7 +104,7 @@ def load_evidence(places: Places, profile: Profile) -> Evidence:
     return Evidence(
         profile=profile,
         jobs=jobs,
-        votes=tuple((job, job.votes(places).load()) for job, _ in jobs),
+        votes=tuple((job, current(job.votes(places).load())) for job, _ in jobs),
         fit=tuple((job, job.fit(places).load()) for job, _ in jobs),
         reduced=() if profile is SEEDS else one_of_each_seed(evaluated(places.profile(SEEDS), SEEDS)),
         corrected=tuple(load_measurements(folder / CORRECTED)),

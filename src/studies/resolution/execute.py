@@ -93,7 +93,7 @@ def _evaluate(job: Job, places: Places, mnist: Mnist, network: keras.Model, esrg
     shown = data.take(slice(0, EXAMPLES))
     attack = Attack(job.protocol.attack_epsilon(job.variant), job.protocol.attacked_output)
     clean = shown.as_float()
-    _tell_of_a_broken_attack(job, FGSM(network, attack.output), clean, shown.labels)
+    _tell_of_a_broken_attack(job, evaluator.fgsm(attack), clean, shown.labels)
     adversarial = evaluator.attacked(clean, shown.labels, attack)
     smoothing = Smoothing(job.protocol.sigma, job.protocol.votes)
     predictions = {

@@ -43,7 +43,8 @@ def accuracy(folder: Path) -> Figure:
     tables = [read_table(folder, name, needed) for name in TABLES]
     tables = [table[table["metric"].isin(list(CLASSIFIERS))] for table in tables]
     variants, protocols = variants_in(pd.concat(tables)), protocols_in(pd.concat(tables))
-    height = 1.5 + 2 * (0.55 + 0.36 * len(variants))
+    narrow = len(protocols) > 2
+    height = (1.9 if narrow else 1.5) + 2 * (0.55 + 0.36 * len(variants))
     figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     figure.suptitle("Accuracy of the networks (CNN) and their smoothed classifiers (RS) beside the paper's")
     panels = figure.subplots(2, len(protocols), squeeze=False, sharey=True)
@@ -52,12 +53,13 @@ def accuracy(folder: Path) -> Figure:
             rows = table[table["protocol"] == protocol]
             rows = rows[rows["test_images"] == rows["test_images"].max()]
             _panel(axes, rows, variants, protocol)
-            axes.set_title(f"{title}, protocol {protocol}")
+            axes.set_title(f"{title},\nprotocol {protocol}" if narrow else f"{title}, protocol {protocol}")
     panels[0, 0].invert_yaxis()
     remark = "The accuracy axes differ from panel to panel"
-    if all(axes.get_xlim()[0] > 0 for axes in panels.flat):
+    if all(axes.get_xlim()[0] > 0 for axes in panels.flat if axes.lines):
         remark += " and do not start at 0"
-    figure.legend(handles=_legend(protocols), loc="outside lower center", ncols=len(protocols) + 1, title=f"{remark}.")
+    columns = 2 if narrow else len(protocols) + 1
+    figure.legend(handles=_legend(protocols), loc="outside lower center", ncols=columns, title=f"{remark}.")
     return figure
 
 
@@ -101,8 +103,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str) -
     axes.margins(x=0.06)
     if rows.empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GREY)
+        axes.set_xticks([])
         return
-    axes.set_xlabel(f"accuracy (share of {rows['test_images'].iloc[0]:,} test images)")
+    axes.set_xlabel(f"accuracy, {rows['test_images'].iloc[0]:,} test images")
     epsilons = rows.drop_duplicates("variant").set_index("variant")["epsilon_255"]
     if epsilons.any():
         # Beside each network its own budget: the notebook does not attack all with the same.

@@ -12,6 +12,7 @@ from src.arrays import load_arrays
 from src.base import InputError
 from src.plotting import SERIES
 from src.studies.resolution.config import PROTOCOLS, VARIANTS
+from src.studies.resolution.plan import examples_path
 from src.trials import Trial
 from src.trials_table import load_trials
 
@@ -113,22 +114,18 @@ def read_examples(folder: Path) -> list[Example]:
         InputError: there are none, or a file is damaged.
     """
     trials = [trial for trial, _ in load_trials(folder / "trials.csv").values()]
-    trials = [trial for trial in trials if _examples(folder, trial).exists()]
     trials.sort(key=lambda trial: (trial.seed, trial.precision, trial.key), reverse=True)
     for protocol in PROTOCOLS:
-        by_variant = {trial.variant: trial for trial in trials if trial.protocol == protocol.name}
+        of_protocol = [trial for trial in trials if trial.protocol == protocol.name]
+        paths = [(examples_path(folder, trial, protocol), trial) for trial in of_protocol]
+        by_variant = {trial.variant: (path, trial) for path, trial in paths if path.exists()}
         if by_variant:
             found = [by_variant[variant.name] for variant in VARIANTS if variant.name in by_variant]
-            return [_read_example(folder, trial) for trial in found]
+            return [_read_example(path, trial) for path, trial in found]
     raise InputError(f"{folder} has no example images (trials.csv and examples/*.npz). {REMEDY}")
 
 
-def _examples(folder: Path, trial: Trial) -> Path:
-    return folder / "examples" / f"{trial.key}.npz"
-
-
-def _read_example(folder: Path, trial: Trial) -> Example:
-    path = _examples(folder, trial)
+def _read_example(path: Path, trial: Trial) -> Example:
     remedy = f"Delete it. {REMEDY}"
     names = ("clean", "adversarial", "labels", "epsilon", "cnn_adversarial", "rs_adversarial")
     clean, adversarial, labels, epsilon, cnn, rs = load_arrays(path, remedy, names).values()

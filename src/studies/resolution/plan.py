@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from src.base import Precision
-from src.conditions import COLUMNS, CONDITION, KEY, Attack, Condition, Smoothing, missing_images
+from src.conditions import (
+    COLUMNS,
+    CONDITION,
+    CROSS_ENTROPY,
+    KEY,
+    Attack,
+    Condition,
+    Smoothing,
+    missing_images,
+)
 from src.datasets import splits
 from src.datasets.esrgan import handle_identity
 from src.places import Places
@@ -134,6 +143,23 @@ class Job:
             needed.setdefault(condition, self.profile.sweep_images)
         return needed
 
+    def asked(self, places: Places) -> dict[Condition, int]:
+        """Of `work`, what is asked for with the files that are here.
+
+        A network that was attacked through CROSS_ENTROPY and whose weights are not here is not trained anew for the
+        attack that has taken its place: what that would say of it is not measured.
+
+        Raises:
+            InputError: a records file is damaged.
+        """
+        attacked = self._can_be_attacked(places)
+        return {condition: count for condition, count in self.work.items() if attacked or condition.attack is None}
+
+    def _can_be_attacked(self, places: Places) -> bool:
+        if self.protocol.attacked_output == "softmax" or places.trial(self.trial).is_complete:
+            return True
+        return not (self.records(places).load()["attacked_output"] == CROSS_ENTROPY).any()
+
     def records(self, places: Places) -> Records:
         """The trial's records in this profile."""
         return Records(places.profile(self.profile) / "records" / f"{self.trial.key}.csv.gz", COLUMNS, KEY)
@@ -167,7 +193,7 @@ class Job:
 
     def examples(self, places: Places) -> Path:
         """The few images, clean and attacked, that figures show."""
-        return places.profile(self.profile) / "examples" / f"{self.trial.key}.npz"
+        return examples_path(places.profile(self.profile), self.trial, self.protocol)
 
     def missing(self, places: Places) -> int:
         """(image, condition) pairs without a record, of predictions on test images.
@@ -176,7 +202,8 @@ class Job:
             InputError: a records file is damaged.
         """
         records, order = self.records(places).load(), test_order()
-        return sum(len(missing_images(records, condition, order[:count])) for condition, count in self.work.items())
+        asked = self.asked(places).items()
+        return sum(len(missing_images(records, condition, order[:count])) for condition, count in asked)
 
     def missing_votes(self, places: Places) -> int:
         """(image, condition) pairs of which the votes are not known.
@@ -185,7 +212,9 @@ class Job:
             InputError: a records file is damaged.
         """
         votes, order = self.votes(places).load(), test_order()[: self.profile.sweep_images]
-        return sum(len(missing_images(votes, condition, order)) for condition in self.vote_conditions)
+        asked = self.asked(places)
+        wanted = (condition for condition in self.vote_conditions if condition in asked)
+        return sum(len(missing_images(votes, condition, order)) for condition in wanted)
 
     def missing_fit(self, places: Places) -> int:
         """Training images of which it is not known what the network says.
@@ -203,7 +232,8 @@ class Job:
         """
         finished = all(records.path.exists() and not records.partial.exists() for records in self._all_records(places))
         missing = (self.missing, self.missing_votes, self.missing_fit)
-        return finished and self.examples(places).exists() and not any(count(places) for count in missing)
+        shown = self.examples(places).exists() or not self._can_be_attacked(places)
+        return finished and shown and not any(count(places) for count in missing)
 
     def is_done(self, places: Places, listed: Collection[str]) -> bool:
         """Whether nothing is missing; `listed` are the keys in the profile's table of trials.
@@ -212,6 +242,12 @@ class Job:
             InputError: a records file is damaged.
         """
         return self.trial.key in listed and self.is_evaluated(places)
+
+
+def examples_path(folder: Path, trial: Trial, protocol: Protocol) -> Path:
+    """Where a trial's examples are; those of FGSM through CROSS_ENTROPY had the name that the softmax's have."""
+    attack = "" if protocol.attacked_output == "softmax" else f"-{protocol.attacked_output}"
+    return folder / "examples" / f"{trial.key}{attack}.npz"
 
 
 def jobs(

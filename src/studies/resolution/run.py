@@ -11,6 +11,7 @@ from src.datasets.mnist import load_mnist
 from src.files import sha256
 from src.places import Places
 from src.running import Products, finish
+from src.studies.resolution.config import PROTOCOLS
 from src.studies.resolution.figures import FIGURES, write_figures
 from src.studies.resolution.plan import Job
 from src.studies.resolution.summary import print_summary
@@ -53,7 +54,10 @@ def made_from(folder: Path) -> str:
         for kind in ("records", "votes", "fit")
         for path in sorted((folder / kind).glob("[!.]*"))  # those in the making count, too
     }
-    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": sources}, indent=2) + "\n"
+    # Tables read the records of these attacks alone.
+    attacks = {protocol.name: protocol.attacked_output for protocol in PROTOCOLS}
+    trials = sorted(load_trials(folder / "trials.csv"))
+    return json.dumps({"trials": trials, "attacks": attacks, "made": sources}, indent=2) + "\n"
 
 
 def train(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from src.base import InputError
-from src.conditions import COLUMNS, KEY
+from src.conditions import COLUMNS, KEY, current
 from src.files import write_text
 from src.records import Records
 from src.studies.resolution.config import PROTOCOLS, VARIANTS, Profile
@@ -63,4 +63,4 @@ def evaluated(folder: Path, profile: Profile) -> Iterator[tuple[Job, pd.DataFram
 
     for trial in sorted(trials, key=place):
         records = Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load()
-        yield Job(profile, protocols[trial.protocol], variants[trial.variant], trial), records
+        yield Job(profile, protocols[trial.protocol], variants[trial.variant], trial), current(records)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import pandas as pd
+
 from src.conditions import round9
 from src.studies.resolution.corrected.config import ALPHA, FGSM_EPSILONS, L2_SHARES, Attacks
 
@@ -31,6 +33,11 @@ COLUMNS = {
 CONDITION = ("classifier", "n", "alpha", "attack", "norm", "epsilon", "steps", "restarts", "m")
 KEY = ("trial", *CONDITION, "image")
 
+FGSM: Literal["fgsm-log-odds"] = "fgsm-log-odds"
+
+CROSS_ENTROPY_FGSM = "fgsm"
+"""FGSM of rows made before it climbed the log-odds; see `src.conditions.CROSS_ENTROPY`."""
+
 PGD_STEPS = 20
 
 
@@ -39,14 +46,15 @@ class Attack:
     """An attack and its budget.
 
     Attributes:
-        name: "smoothed-pgd" is PGD on the smoothed classifier; the others are Foolbox's, on the network.
+        name: "smoothed-pgd" is PGD on the smoothed classifier; the others are Foolbox's, on the network, FGSM with the
+            gradient of the log-odds against the label.
         norm: of the budget.
         epsilon: the budget, in [0, 1] units; 0 for DeepFool, which looks for the smallest.
         steps, restarts: of PGD.
         m: noise draws of PGD on the smoothed classifier.
     """
 
-    name: Literal["fgsm", "pgd", "deepfool", "smoothed-pgd"]
+    name: Literal["fgsm-log-odds", "pgd", "deepfool", "smoothed-pgd"]
     norm: Literal["l2", "linf"]
     epsilon: float = 0.0
     steps: int = 0
@@ -89,7 +97,7 @@ class Condition:
 
 def conditions(attacks: Attacks, sigma: float) -> tuple[Condition, ...]:
     """All that `attacks` asks of a network trained for `sigma`; those with one attack stand together."""
-    attacked: list[Attack | None] = [None, *(Attack("fgsm", "linf", epsilon) for epsilon in FGSM_EPSILONS)]
+    attacked: list[Attack | None] = [None, *(Attack(FGSM, "linf", epsilon) for epsilon in FGSM_EPSILONS)]
     if attacks.thorough:
         attacked += _pgd(sigma)
     found = [Condition(attack, n) for attack in attacked for n in (0, attacks.n)]
@@ -99,6 +107,11 @@ def conditions(attacks: Attacks, sigma: float) -> tuple[Condition, ...]:
     if attacks.sweep:
         found += [Condition(attack, attacks.n) for attack in swept(sigma)]
     return tuple(dict.fromkeys(found))
+
+
+def current(records: pd.DataFrame) -> pd.DataFrame:
+    """The records without those of CROSS_ENTROPY_FGSM."""
+    return records[records["attack"] != CROSS_ENTROPY_FGSM]
 
 
 def _pgd(sigma: float) -> Iterator[Attack]:

@@ -51,7 +51,7 @@ class CorrectedEvaluator:
 
     def _attacker(self, kind: Attack) -> Attacker:
         match kind.name:
-            case "fgsm":
+            case "fgsm-log-odds":
                 fgsm = FGSM(self.network)
                 return lambda block, epsilon: fgsm(block.as_float(), block.labels, epsilon)
             case "deepfool":

@@ -16,7 +16,7 @@ from src.places import Places
 from src.progress import stage
 from src.provenance import provenance
 from src.studies.resolution.config import TRAIN_SPLIT
-from src.studies.resolution.corrected.conditions import conditions
+from src.studies.resolution.corrected.conditions import conditions, current
 from src.studies.resolution.corrected.config import ALPHA, Training
 from src.studies.resolution.corrected.diagnosis import signs_of_weakening
 from src.studies.resolution.corrected.evaluator import CorrectedEvaluator
@@ -107,5 +107,5 @@ def _attack(
     with stage(f"Attacking {job.label}", total=job.missing_predictions(places), unit="classifications") as advance:
         evaluate(evaluator, job.trial.key, data, conditions(attacks, job.sigma), records, advance)
     records.finish()
-    for finding in signs_of_weakening(records.load()):
+    for finding in signs_of_weakening(current(records.load())):
         print(f"warning: {job.label}: {finding}", file=sys.stderr)

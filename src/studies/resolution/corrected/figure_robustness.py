@@ -13,6 +13,7 @@ from src.metrics import certified_radii
 from src.plotting import WIDTH, styled
 from src.studies.resolution.config import FULL_SCALE
 from src.studies.resolution.corrected.attack_tables import certified_log, robust_accuracy_table
+from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.figure_choices import entitled, gaussian, longest_trained, one_of_each
 from src.studies.resolution.corrected.figure_parts import (
     ACCURACY_LIMITS,
@@ -33,7 +34,7 @@ ROWS = 2
 """Networks at the most: those that were attacked most thoroughly."""
 
 COLUMNS = (
-    ("fgsm", "FGSM (l∞) on the network", "ε, pixels in 0–255"),
+    (FGSM, "FGSM (l∞) on the network", "ε, pixels in 0–255"),
     ("pgd", "PGD (l2) on the network", "l2 ε, pixels in [0, 1]"),
     ("smoothed-pgd", "PGD (l2) on the smoothed classifier", "l2 ε, pixels in [0, 1]"),
 )
@@ -104,7 +105,7 @@ def _most_thorough(measured: list[Measured]) -> list[Measured]:
 def _panel(axes: Axes, rows: pd.DataFrame, attack: str) -> None:
     axes.grid()
     axes.set_ylim(*ACCURACY_LIMITS)
-    norm = "linf" if attack == "fgsm" else "l2"
+    norm = "linf" if attack == FGSM else "l2"
     chosen = rows[(rows["attack"] == attack) & (rows["norm"] == norm)]
     if chosen.empty:
         remark(axes, "not measured yet")

@@ -16,7 +16,7 @@ from src.certification_log import CertificationLog, Fixed, Sequential
 from src.records import Records
 from src.smoothing.certification import round_down
 from src.studies.resolution.config import VARIANTS
-from src.studies.resolution.corrected.conditions import COLUMNS, KEY
+from src.studies.resolution.corrected.conditions import COLUMNS, KEY, current
 from src.studies.resolution.corrected.config import CORRECTED, PROFILES
 from src.trials import Trial
 from src.trials_table import load_trials
@@ -161,7 +161,7 @@ def load_measurements(folder: Path) -> list[Measured]:
                 f"{folder / 'trials.csv'} lists {trial.key}, which this version does not know under protocol "
                 f"{CORRECTED}. Name another --results, or take the version that wrote it."
             )
-        records = Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load()
+        records = current(Records(folder / "records" / f"{trial.key}.csv.gz", COLUMNS, KEY).load())
         found.append(Measured(trial, tuple(_logs(folder / "certificates", trial)), records))
 
     def place(one: Measured) -> tuple[Any, ...]:

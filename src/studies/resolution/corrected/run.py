@@ -13,6 +13,7 @@ from src.datasets.mnist import load_mnist
 from src.files import sha256
 from src.places import Places
 from src.running import Products, finish
+from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.figures import FIGURES, write_figures
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.corrected.summary import print_summary
@@ -56,7 +57,8 @@ def made_from(folder: Path) -> str:
         # The same certificates, made anew, differ in the time that they took.
         rows = read_log(path).drop(columns="time").to_csv(index=False)
         made[path.name] = hashlib.sha256(rows.encode()).hexdigest()
-    return json.dumps({"trials": sorted(load_trials(folder / "trials.csv")), "made": made}, indent=2) + "\n"
+    trials = sorted(load_trials(folder / "trials.csv"))
+    return json.dumps({"trials": trials, "fgsm": FGSM, "made": made}, indent=2) + "\n"
 
 
 def _execute(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:
