@@ -60,7 +60,8 @@ def certify_images(
     if len(set(lengths)) > 1:
         raise InputError(f"images, labels and indices differ in length: {lengths[0]}, {lengths[1]}, {lengths[2]}.")
     indices = checked_indices(indices, len(images))
-    images = _checked_images(images, indices, classifier.input_shape)
+    with np.errstate(over="ignore"):  # what is too large for float32 is told
+        images = check_images(images, classifier.input_shape, indices)
     missing = np.flatnonzero(~np.isin(indices, log.done()))
     size = SEQUENTIAL_BLOCK if isinstance(method, Sequential) else BLOCK
     for begin in range(0, len(missing), CLEAN_BLOCK):
@@ -76,20 +77,6 @@ def certify_images(
             known = {"idx": indices[block], "label": labels[block], "network": network[start : start + size]}
             log.append(pd.DataFrame({**known, **answers, "seconds": seconds * share}))
             advance(len(block))
-
-
-def _checked_images(images: np.ndarray, indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The images as float32, all of them finite."""
-    values = np.asarray(images)
-    if np.issubdtype(values.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(values.astype(np.float32, copy=False)).all(axis=tuple(range(1, values.ndim)))
-        if not finite.all():
-            raise InputError(
-                f"images: the one of index {indices[np.argmin(finite)]} has a value that is not finite in float32 "
-                "(NaN, infinity or too large). Repair it, or leave it out."
-            )
-    return check_images(values, shape)
 
 
 def _answers(
