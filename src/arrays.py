@@ -58,8 +58,8 @@ def load_arrays(
         return {name: _read(archive, name, most) for name in wanted}
 
 
-def load_headers(path: Path, remedy: str) -> dict[str, ArrayHeader]:
-    """The headers of all arrays of an npz, without their values.
+def load_headers(path: Path, remedy: str, names: Sequence[str] | None = None) -> dict[str, ArrayHeader]:
+    """The headers of an npz's arrays, without their values: of all, or of those of `names` that there are.
 
     Raises:
         InputError: the file is damaged or truncated.
@@ -68,6 +68,8 @@ def load_headers(path: Path, remedy: str) -> dict[str, ArrayHeader]:
     with _archive(path, remedy) as archive:
         found = {}
         for name in _names(archive):
+            if names is not None and name not in names:
+                continue
             with archive.open(f"{name}.npy") as member:
                 found[name] = _header(member)
         return found

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,8 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
     names = [path.name.removesuffix(".tsv") or path.name for path in paths]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
+    # A name whose bytes Python could not decode, as in the locale C, can't be drawn.
+    names = [os.fsencode(name).decode("utf-8", errors="replace") for name in names]
     logs = {name: (read_log(path), read_certification(path)) for name, path in zip(names, paths, strict=True)}
 
     from src.certified_curves import certified_accuracy_curves  # here, as matplotlib takes a while

@@ -55,8 +55,9 @@ def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
         StorageError: the file can't be opened.
     """
     remedy = "It needs arrays named images and labels: np.savez('data.npz', images=images, labels=labels)."
-    headers = load_headers(path, remedy)
-    _check_names(path, headers)
+    headers = load_headers(path, remedy, ("images", "labels"))
+    if len(headers) < 2:
+        raise _missing(path, load_headers(path, remedy))
     _check_numbers(headers["images"])
     labels = checked_labels(load_arrays(path, remedy, ["labels"], most)["labels"])
     shape, count = headers["images"].shape, headers["labels"].shape[0]
@@ -69,10 +70,9 @@ def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
     return OwnData(images.astype(np.float32, copy=False), labels)
 
 
-def _check_names(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
+def _missing(path: Path, headers: Mapping[str, ArrayHeader]) -> InputError:
+    """What to say of a file that has other arrays than `images` and `labels`."""
     missing = [name for name in ("images", "labels") if name not in headers]
-    if not missing:
-        return
     others = [name for name in headers if name not in ("images", "labels")]
     fitting = {
         "images": [name for name in others if len(headers[name].shape) > 1],
@@ -82,7 +82,7 @@ def _check_names(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
     found = {name: fitting[name][0] if len(fitting[name]) == 1 else "NAME" for name in missing}
     renamed = ", ".join(f"{name}=old[{found.get(name, name)!r}]" for name in ("images", "labels"))
     there = f"it has {_listed(headers)}" if headers else "it has none at all"
-    raise InputError(
+    return InputError(
         f"{path} has no array named {' and none named '.join(missing)}; {there}. Save it under the names needed: "
         f"old = np.load({str(path)!r}); np.savez('renamed.npz', {renamed})."
     )

@@ -154,6 +154,13 @@ def test_two_images_take_the_memory_of_two(large: Path) -> None:
     assert peak < 5e6, f"{peak / 1e6:.1f} MB"
 
 
+def test_other_arrays_of_the_file_do_not_matter(tmp_path: Path) -> None:
+    sound = {"images": member(IMAGES), "labels": member(np.arange(6))}
+    named = np.array([("a", 1)], [("ä", "U1"), ("b", "i4")])
+    write_members(tmp_path / "a.npz", **sound, notes=b"no array", pairs=member(named))
+    assert load_data(tmp_path / "a.npz", Bounds()).labels.tolist() == list(range(6))
+
+
 def test_lengths_that_differ_are_told_from_the_headers(large: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(large) as there, zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images.npy", there.read("images.npy"))

@@ -50,7 +50,7 @@ def test_rows_of_two_trainings_never_mix(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             refused()
         assert 'by another training: weights_sha256 is "aa" there and "bb" now' in str(caught.value)
-        assert f"delete {log.path} and {log.sidecar}" in str(caught.value)
+        assert f"Name another file, or move {log.path} and {log.sidecar} away" in str(caught.value)
     assert (log.path.read_bytes(), log.sidecar.read_bytes()) == before
 
 
@@ -92,15 +92,15 @@ def test_folders_in_the_place_of_files_are_told(tmp_path: Path) -> None:
 
 def test_what_the_system_refuses_to_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = begin(tmp_path)
-    read_text = Path.read_text
+    read_bytes = Path.read_bytes
     for unreadable in (log.path, log.sidecar):
 
-        def refused(path: Path, *how: Any, unreadable: Path = unreadable, **further: Any) -> str:
+        def refused(path: Path, unreadable: Path = unreadable) -> bytes:
             if path == unreadable:
                 raise PermissionError(13, "Permission denied", str(path))
-            return read_text(path, *how, **further)
+            return read_bytes(path)
 
-        monkeypatch.setattr(Path, "read_text", refused)
+        monkeypatch.setattr(Path, "read_bytes", refused)
         with pytest.raises(InputError) as caught:
             log.begin()
         assert str(caught.value) == f"can't read {unreadable}: Permission denied."

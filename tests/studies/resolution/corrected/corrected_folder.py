@@ -12,6 +12,7 @@ from scipy import stats
 
 from src.base import ABSTAIN
 from src.certification_log import Fixed, Sequential
+from src.certification_text import LATER
 from src.smoothing.certification import certified_radius, probability_at
 from src.studies.resolution.config import Variant
 from src.studies.resolution.corrected.conditions import conditions
@@ -54,9 +55,12 @@ def folder_of(one: CorrectedJob, folder: Path) -> Path:
 
 
 def write_log(one: CorrectedJob, folder: Path, method: Fixed | Sequential, rows: pd.DataFrame) -> None:
-    """`rows` as for CertificationLog.append, without seconds."""
+    """`rows` as for CertificationLog.append, without seconds and what logs made earlier lack."""
     log = one.log(places(folder), method)
     log.begin()
+    header = log.path.read_text()
+    if header.count("\n") == 1:
+        log.path.write_text("\t".join(name for name in header.split() if name not in LATER) + "\n")
     log.append(rows.assign(seconds=np.random.default_rng().random(len(rows))))
 
 

@@ -48,8 +48,9 @@ def job(attacks: Attacks | None = None) -> CorrectedJob:
 def certify(job: CorrectedJob, places: Places, method: Fixed | Sequential, indices: np.ndarray) -> None:
     log = job.log(places, method)
     log.begin()
-    made_up = {"label": 1, "predict": 1, "radius": 0.25, "count": 9, "n": 10, "seconds": 0.1}
-    log.append(pd.DataFrame({"idx": indices, **made_up}))
+    made_up = {"label": 1, "predict": 1, "radius": 0.25, "count": 9, "n": 10, "network": 1, "seconds": 0.1}
+    steps = {"count_at": [(9,)] * len(indices), "n_at": [(10,)] * len(indices)}
+    log.append(pd.DataFrame({"idx": indices, **made_up, **steps}))
 
 
 class TestTrials:
