@@ -95,6 +95,8 @@ class TrialFolder:
     def begin(self, trial: Trial) -> None:
         """Write the configuration, or check that the one that is there is this trial's.
 
+        A checkpoint beside a completion marker goes: a kill came between the two last steps of `complete`.
+
         Raises:
             InputError: the folder holds something else.
             StorageError: the folder can't be written.
@@ -107,6 +109,8 @@ class TrialFolder:
                 f"{self.configuration} does not describe the trial its folder is named for. "
                 f"Move the folder {self.path} away and run again: the network is trained anew."
             )
+        if self.is_complete:
+            self._drop_what_only_a_resumption_needs()
 
     @property
     def is_complete(self) -> bool:
@@ -123,6 +127,9 @@ class TrialFolder:
         save_arrays(self.weights, {f"{place:03d}": array for place, array in enumerate(weights)})
         facts = {"weights_sha256": sha256(self.weights), **facts}
         write_text(self.marker, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+        self._drop_what_only_a_resumption_needs()
+
+    def _drop_what_only_a_resumption_needs(self) -> None:
         for path in (self.checkpoint, self.beginning):
             with explained_storage_errors(path):
                 path.unlink(missing_ok=True)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +20,9 @@ from src.certify_options import parser
 from src.files import only_writer, sha256
 from src.metrics import wilson_interval
 from src.smoothing.certification import certified_radius, round_down
+from tests.killed_at import assert_kills_change_nothing
 from tests.linear_models import labelled_images, true_radii, write_files
 
-ROOT = Path(__file__).resolve().parents[1]
 COUNT = 40
 
 
@@ -227,25 +223,13 @@ def test_ctrl_c_keeps_whole_blocks_and_says_how_to_go_on(
     pd.testing.assert_frame_equal(rows(out), rows(fixed))
 
 
+def certified(files: Path, options: tuple[str, ...], folder: Path) -> int:
+    return certify.main(command(files, folder / "log.tsv", *options))
+
+
 @pytest.mark.parametrize("how", [(), pytest.param(("--sequential",), marks=pytest.mark.slow)])
-def test_kills_at_random_moments_leave_the_same_log(files: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
-    whole, killed = tmp_path / "whole.tsv", tmp_path / "killed.tsv"
-    options = ("--sigma", "0.25", "--n", "20000", *how)
-    assert certify.main(command(files, whole, *options)) == 0
-    moments = random.Random(0)
-    for least in (0, 0, 1):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "src.certify", *command(files, killed, *options)],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        while process.poll() is None and not (killed.exists() and len(read_log(killed)) >= least):
-            time.sleep(0.01)  # what comes before, the import of TensorFlow, can't harm the log
-        time.sleep(moments.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() in (-signal.SIGKILL, 0)
-    assert certify.main(command(files, killed, *options)) == 0
-    pd.testing.assert_frame_equal(rows(killed), rows(whole))
-    assert rows(killed)["idx"].tolist() == list(range(COUNT))
+def test_kills_at_every_kind_of_write_leave_the_same_log(files: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+    assert_kills_change_nothing(functools.partial(certified, files, (*FIXED, *how)), tmp_path)
 
 
 def test_a_second_run_is_kept_out(

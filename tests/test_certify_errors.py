@@ -132,7 +132,7 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"model": "unfixed.keras"}, "a fixed input shape is needed"),
         ({"model": "two_inputs.keras"}, "expected one input, the images, got 2"),
         ({"model": "two_outputs.keras"}, "two classes or more, got ["),
-        ({"model": "undefined.keras"}, "the model's outputs for image 0 are not finite"),
+        ({"model": "undefined.keras"}, "weights of layer 'dense"),
         ({"data": "gone.npz"}, "gone.npz: No such file"),
         ({"data": "text.npz"}, "text.npz is damaged or not the expected file"),
         ({"data": "no_labels.npz"}, "has no array named labels; it has images (shape (12, 4, 4, 1)). Save it under"),

@@ -16,7 +16,7 @@ from src.records import Records
 AWKWARD = (0.15 / 255, 2 / 255, 10 / 255, 1 / 3, 0.15, 0.1 + 0.2, 1.0, 0.0, 1e-300, 76 / 255)
 
 numbers = st.sampled_from(AWKWARD) | st.floats(0, 100)
-attacks = st.builds(Attack, numbers, st.sampled_from(["softmax", "logits"]))
+attacks = st.builds(Attack, numbers, st.sampled_from(["softmax", "log-odds"]))
 smoothings = st.builds(Smoothing, numbers, st.integers(1, 10**6))
 conditions = st.builds(Condition, st.none() | attacks, st.none() | smoothings)
 
@@ -62,7 +62,7 @@ def test_what_was_stored_is_found_again(held: list[Condition], images: list[int]
 @pytest.mark.parametrize("value", AWKWARD)
 @pytest.mark.parametrize("field", ["sigma", "epsilon"])
 def test_published_numbers_are_found_again(tmp_path: Path, value: float, field: str) -> None:
-    made = {"sigma": Condition(None, Smoothing(value, 10)), "epsilon": Condition(Attack(value, "logits"))}[field]
+    made = {"sigma": Condition(None, Smoothing(value, 10)), "epsilon": Condition(Attack(value, "log-odds"))}[field]
     records = Records(tmp_path / "r.csv.gz", COLUMNS, KEY)
     records.append(rows_of(made, [5, 2]))
     assert select(records.load(), made)["image"].tolist() == [2, 5]
@@ -81,7 +81,7 @@ def test_the_columns_say_what_is_meant() -> None:
     assert set(KEY) == {"trial", "image", *CONDITION} and set(KEY) <= set(COLUMNS)
 
 
-FULL = Condition(Attack(0.1, "logits"), Smoothing(0.5, 10))
+FULL = Condition(Attack(0.1, "log-odds"), Smoothing(0.5, 10))
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ FULL = Condition(Attack(0.1, "logits"), Smoothing(0.5, 10))
         Condition(FULL.attack),
         Condition(None, FULL.smoothing),
         Condition(Attack(0.1, "softmax"), FULL.smoothing),
-        Condition(Attack(0.100000001, "logits"), FULL.smoothing),
+        Condition(Attack(0.100000001, "log-odds"), FULL.smoothing),
         Condition(FULL.attack, Smoothing(0.500000001, 10)),
         Condition(FULL.attack, Smoothing(0.5, 11)),
         # A budget or a sigma of zero is still an attack or a smoothing.
-        Condition(Attack(0.0, "logits"), FULL.smoothing),
+        Condition(Attack(0.0, "log-odds"), FULL.smoothing),
         Condition(FULL.attack, Smoothing(0.0, 10)),
     ],
 )
@@ -130,7 +130,7 @@ def test_round9_gives_a_float32_back_and_is_stable(value: float) -> None:
 
 
 def test_conditions_are_values() -> None:
-    again = Condition(Attack(0.1, "logits"), Smoothing(0.5, 10))
+    again = Condition(Attack(0.1, "log-odds"), Smoothing(0.5, 10))
     assert again == FULL and len({again, FULL}) == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         FULL.attack = None  # type: ignore[misc]

@@ -22,8 +22,8 @@ from src.smoothing.classifier import SmoothedClassifier
 SHAPE, CLASSES, SEED, COUNT = (6, 6, 1), 4, 11, 230
 
 CLEAN, SMOOTHED = Condition(), Condition(smoothing=Smoothing(0.3, 10))
-ATTACKED = Condition(attack=Attack(20 / 255, "logits"))
-ATTACKED_SMOOTHED = Condition(Attack(20 / 255, "logits"), Smoothing(0.15 / 255, 13))
+ATTACKED = Condition(attack=Attack(20 / 255, "log-odds"))
+ATTACKED_SMOOTHED = Condition(Attack(20 / 255, "log-odds"), Smoothing(0.15 / 255, 13))
 SOFTMAX = Condition(attack=Attack(20 / 255, "softmax"))
 CONDITIONS = (CLEAN, SMOOTHED, ATTACKED, ATTACKED_SMOOTHED, SOFTMAX)
 

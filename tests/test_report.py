@@ -355,7 +355,7 @@ class Chromium:
         self._process = subprocess.Popen(command, pass_fds=(to_read, to_write), **quiet)  # type: ignore[call-overload]
         os.close(to_read)
         os.close(to_write)
-        self._watch = threading.Timer(120, self._process.kill)  # then the pipe ends and the test fails
+        self._watch = threading.Timer(600, self._process.kill)  # then the pipe ends and the test fails
         self._watch.start()
         self._numbers, self._buffer, self._session = count(1), b"", {}
         self._events: list[dict[str, Any]] = []
@@ -403,7 +403,7 @@ class Chromium:
 
     def close(self) -> None:
         os.write(self._write, json.dumps({"id": 0, "method": "Browser.close"}).encode() + b"\0")
-        self._process.wait(30)
+        self._process.wait()
         self._watch.cancel()
         os.close(self._read)
         os.close(self._write)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +13,8 @@ from src.command_line import INTERRUPTED
 from src.records import Records
 from src.studies.resolution.corrected.figures import FIGURES
 from src.studies.resolution.corrected.tables import TABLES
-from tests.workplace import Workplace, command
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.killed_at import APPENDED, ASIDE, IN_PLACE, TORN, TORN_ASIDE, assert_kills_change_nothing
+from tests.workplace import Workplace
 
 ONE = ("--protocol", "corrected", "--variants", "Downscaled", "--recipes", "gaussian", "--sigmas", "0.25")
 TWO = (*ONE, "0.125")
@@ -130,20 +125,23 @@ def test_list_prints_the_plan_and_runs_nothing(workplace: Workplace, capsys: pyt
     assert not workplace.results.exists() and not workplace.models.exists()
 
 
+def one_network(folder: Path) -> int:
+    return Workplace(folder).run(*ONE)
+
+
+def two_networks(folder: Path) -> int:
+    return Workplace(folder).run(*TWO)
+
+
+def test_kills_in_the_middle_of_writes_change_nothing(tmp_path: Path) -> None:
+    assert_kills_change_nothing(one_network, tmp_path, [
+        (IN_PLACE, "history.csv"), (IN_PLACE, "certificates/*.json"), (TORN, "certificates/*.tsv"),
+        (APPENDED, "certificates/*.tsv"), (TORN, "records/*.partial"), (APPENDED, "records/*.partial"),
+        (ASIDE, "records/*.gz"), (IN_PLACE, "records/*.gz"), (TORN_ASIDE, "corrected/*.csv"),
+        (IN_PLACE, "figures/*.png"), (ASIDE, "corrected/*.json"),
+    ])  # fmt: skip
+
+
 @pytest.mark.slow
-def test_killed_at_random_moments_ends_like_an_unbroken_run(finished: Workplace, tmp_path: Path) -> None:
-    killed = Workplace(tmp_path / "killed")
-    moments = random.Random(1)
-    kills = 0
-    while kills < 6:
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command(killed, *TWO), cwd=ROOT, **silent)
-        time.sleep(moments.uniform(6, 14))
-        if process.poll() is not None:
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert kills >= 2, "the run ended too soon to be killed"
-    subprocess.run(command(killed, *TWO), cwd=ROOT, check=True, capture_output=True)
-    assert killed.contents() == finished.contents()
+def test_kills_at_every_kind_of_write_change_nothing(tmp_path: Path) -> None:
+    assert_kills_change_nothing(two_networks, tmp_path)

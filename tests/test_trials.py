@@ -140,6 +140,16 @@ def test_a_complete_trial_gives_its_weights_back(folder: TrialFolder) -> None:
     assert [array.shape for array in loaded] == [(2, 3), (3,), ()]
     assert folder.facts() == {**FACTS, "weights_sha256": files.sha256(folder.weights)}
 
+@pytest.mark.parametrize("weights_are_here", [True, False])
+def test_a_checkpoint_that_a_kill_left_beside_the_marker_goes(folder: TrialFolder, weights_are_here: bool) -> None:
+    folder.complete(WEIGHTS, FACTS)
+    folder.checkpoint.write_bytes(b"of a gigabyte")
+    if not weights_are_here:
+        folder.weights.unlink()
+    folder.begin(TRIAL)
+    # Without weights the network is trained again, from there.
+    assert folder.checkpoint.exists() != weights_are_here
+
 
 def test_many_weights_keep_their_order(folder: TrialFolder) -> None:
     folder.complete([np.array(place) for place in range(120)], {})

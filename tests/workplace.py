@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import sys
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -36,20 +35,22 @@ class Workplace:
 
     def contents(self) -> dict[str, str | bytes]:
         """Everything that a run writes, wall times aside."""
-        found: dict[str, str | bytes] = {}
-        for path in sorted(path for path in self.profile.rglob("*") if path.is_file() and path.name != ".lock"):
-            name = str(path.relative_to(self.profile))
-            if path.suffix == ".tsv":
-                found[name] = read_log(path).drop(columns="time").to_csv()
-            elif path.name == "trials.csv":
-                found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
-            else:
-                found[name] = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        for path in sorted(self.models.rglob("history.csv")):
-            found[str(path.relative_to(self.models))] = pd.read_csv(path).drop(columns="seconds").to_csv()
-        return found
+        return contents(self.folder)
 
 
-def command(workplace: Workplace, *options: str) -> list[str]:
-    """The command line as a process of its own."""
-    return [sys.executable, "-m", "src.reproduce", *workplace.arguments(*options)]
+def contents(folder: Path) -> dict[str, str | bytes]:
+    """All files in a folder by name, wall times aside."""
+    found: dict[str, str | bytes] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".tsv":
+            found[name] = read_log(path).drop(columns="time").to_csv()
+        elif path.name in ("trials.csv", "history.csv"):
+            found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
+        elif path.name == "complete.json":
+            facts = json.loads(path.read_text())
+            facts.pop("seconds", None)
+            found[name] = json.dumps(facts)
+        else:
+            found[name] = path.read_bytes()
+    return found

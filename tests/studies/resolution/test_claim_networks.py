@@ -372,7 +372,7 @@ class TestEsrganIsLeastRobust:
         assert {test.outcome for test in found.tests if test.note not in said} <= {Outcome.HOLDS}
 
     def test_under_written_all_have_one_budget(self, places: Places) -> None:
-        ten = Condition(Attack(10 / 255, "logits"))
+        ten = Condition(Attack(10 / 255, "log-odds"))
         for variant, wrong in ((UPSCALED_AI, 300), (CONTROL, 100)):
             for seed in range(3):
                 write(places, job(variant, WRITTEN, seed, LARGE), lambda _, wrong=wrong: range(wrong), [ten])  # type: ignore[misc]

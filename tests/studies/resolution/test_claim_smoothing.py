@@ -144,7 +144,7 @@ class TestChangesNothing:
         assert test.subject.startswith("Normal, gaussian, seed 0, sigma 0.25, training full")
         assert test.subject.endswith(", epsilon 10/255") == attacked
         for epsilon, expected in ((38, Outcome.HOLDS), (10, Outcome.FAILS)):
-            attack = corrected.Attack("fgsm", "linf", epsilon / 255) if attacked else None
+            attack = corrected.Attack("fgsm-log-odds", "linf", epsilon / 255) if attacked else None
             if attacked or epsilon == 10:
                 flip(one.records(places), corrected.Condition(attack, 100), 40)
             (test,) = judged_claim(places, name, LARGE).tests
@@ -157,7 +157,7 @@ class TestChangesNothing:
         write_corrected(tmp_path, one)
         (test,) = judged_claim(places, name, LARGE).tests
         assert test.note == "0 images right only with smoothing, 0 only without; 0 abstentions with it"
-        attacks = [None, corrected.Attack("fgsm", "linf", 10 / 255)]
+        attacks = [None, corrected.Attack("fgsm-log-odds", "linf", 10 / 255)]
         # Neither on clean images when it is about attacked ones, nor the other way round.
         for attack, count in ((attacks[attacked], 40), (attacks[not attacked], 50)):
             change(one.records(places), corrected.Condition(attack, 100), abstaining(count))
@@ -259,7 +259,7 @@ class TestAbstention:
         assert [test.outcome for test in found.under("corrected")] == [Outcome.HOLDS] * 2
         assert len(found.tests) == 2
 
-        attack = corrected.Attack("fgsm", "linf", 10 / 255)
+        attack = corrected.Attack("fgsm-log-odds", "linf", 10 / 255)
         change(two.records(places), corrected.Condition(attack, 50), abstaining(1))
         assert [test.outcome for test in judged_claim(places, "abstention-0.001").tests] == [Outcome.HOLDS] * 2
         change(two.records(places), corrected.Condition(None, 50), abstaining(1))

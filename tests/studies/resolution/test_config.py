@@ -87,7 +87,7 @@ def test_written_is_what_the_paper_says() -> None:
         "votes": 10,
         "epsilon": 10 / 255,
         "epsilon_upscaled_ai": 10 / 255,
-        "attacked_output": "logits",
+        "attacked_output": "log-odds",
         "noise_before_halving": False,
     }
 

@@ -30,7 +30,7 @@ from src.studies.resolution.figures import (
     sigma_sweep,
     write_figures,
 )
-from src.studies.resolution.plan import resolution_trial
+from src.studies.resolution.plan import examples_path, resolution_trial
 from src.studies.resolution.published_tables import reported
 from src.studies.resolution.tables import TABLES
 from src.trials_table import save_trial
@@ -83,7 +83,7 @@ def make_folder(
                     labels = np.arange(8) % 10
                     side = variant.side
                     save_arrays(
-                        folder / "examples" / f"{trial.key}.npz",
+                        examples_path(folder, trial, protocol),
                         {
                             "clean": generator.integers(0, 256, (8, side, side, 1), np.uint8),
                             "adversarial": generator.random((8, side, side, 1), np.float32),

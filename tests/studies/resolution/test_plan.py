@@ -175,7 +175,7 @@ class TestConditions:
 
     def test_of_the_papers_tables_as_written(self) -> None:
         conditions = job(protocol=WRITTEN).paper_conditions
-        assert {condition.attack for condition in conditions} == {None, Attack(10 / 255, "logits")}
+        assert {condition.attack for condition in conditions} == {None, Attack(10 / 255, "log-odds")}
         assert {condition.smoothing for condition in conditions} == {None, Smoothing(0.15, 10)}
 
     @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)

@@ -245,7 +245,7 @@ class TestPublished:
 
     def test_records_of_another_budget_or_output_give_no_row(self) -> None:
         one = job()
-        other = [Condition(Attack(10 / 255, "softmax")), Condition(Attack(2 / 255, "logits"))]
+        other = [Condition(Attack(10 / 255, "softmax")), Condition(Attack(2 / 255, "log-odds"))]
         made = pd.concat([rows(one, condition, 9, 50) for condition in other])
         assert published_table("adversarial", PROFILE, [(one, made)]).empty
 

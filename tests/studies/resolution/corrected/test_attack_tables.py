@@ -52,14 +52,15 @@ class TestRobustAccuracy:
         ]  # fmt: skip
 
     def test_each_condition_has_its_row(self, tmp_path: Path) -> None:
-        conditions = [Condition(attack, n) for attack in (None, PGD, Attack("fgsm", "linf", 2 / 255)) for n in (0, 100)]
+        fgsm = Attack("fgsm-log-odds", "linf", 2 / 255)
+        conditions = [Condition(attack, n) for attack in (None, PGD, fgsm) for n in (0, 100)]
         conditions += [Condition(SMOOTHED, 100), Condition(Attack("smoothed-pgd", "l2", 0.25, 20, 1, 4), 100)]
         deepfool = records(Condition(Attack("deepfool", "l2"), 0), [WRONG])
         rows = self.rows(tmp_path, deepfool, *(records(condition, [RIGHT]) for condition in conditions))
         assert len(rows) == 8 and "deepfool" not in set(rows["attack"])
 
     def test_scales_of_epsilon(self, tmp_path: Path) -> None:
-        fgsm = records(Condition(Attack("fgsm", "linf", 10 / 255), 0), [RIGHT])
+        fgsm = records(Condition(Attack("fgsm-log-odds", "linf", 10 / 255), 0), [RIGHT])
         rows = self.rows(tmp_path, fgsm, records(Condition(PGD, 0), [RIGHT])).set_index("norm")
         assert rows.loc["linf", "epsilon_255"] == pytest.approx(10) and math.isnan(rows.loc["linf", "epsilon_28"])
         assert rows.loc["l2", "epsilon_28"] == 0.5 and math.isnan(rows.loc["l2", "epsilon_255"])
@@ -71,14 +72,14 @@ class TestRobustAccuracy:
         # Of the most draws, but without image 9.
         write_log(ONE, tmp_path, Fixed(9_000), log_rows([0.5] * 9, 9_000))
         conditions = [Condition(PGD, 100), Condition(None, 100), Condition(PGD, 0),
-                      Condition(Attack("fgsm", "linf", 0.1), 100)]  # fmt: skip
+                      Condition(Attack("fgsm-log-odds", "linf", 0.1), 100)]  # fmt: skip
         rows = self.rows(tmp_path, *(records(condition, [RIGHT] * 4, first=6) for condition in conditions))
         by_condition = rows.set_index(["classifier", "attack"])
         columns = ["certified_accuracy", "certified_draws"]
         assert by_condition.loc[("smoothed", "pgd"), columns].tolist() == [0.5, 2000]
         assert by_condition.loc[("smoothed", "none"), columns].tolist() == [0.75, 2000]
         # A certificate is the smoothed classifier's, and within l2.
-        assert by_condition.loc[[("network", "pgd"), ("smoothed", "fgsm")], columns].isna().all(axis=None)
+        assert by_condition.loc[[("network", "pgd"), ("smoothed", "fgsm-log-odds")], columns].isna().all(axis=None)
 
     def test_nothing_is_said_of_budgets_that_the_draws_cannot_certify(self, tmp_path: Path) -> None:
         # 1,000 of 1,000 votes certify 0.6158.

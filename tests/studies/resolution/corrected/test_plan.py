@@ -147,7 +147,7 @@ class TestConditions:
         found = conditions(Attacks(10, 50), 0.25)
         assert {c.attack for c in found if c.n == 0} == {c.attack for c in found if c.n == 50}
         assert {c.n for c in found} == {0, 50}
-        assert {c.attack.name if c.attack else "none" for c in found} == {"none", "fgsm"}
+        assert {c.attack.name if c.attack else "none" for c in found} == {"none", "fgsm-log-odds"}
 
     def test_transfer_and_attack_have_equal_budgets(self) -> None:
         found = conditions(Attacks(10, 50, thorough=True), 0.5)
