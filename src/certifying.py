@@ -44,7 +44,7 @@ def certify_images(
         images: (n, height, width, channels) float32, in the unit of the classifier's sigma.
         labels: (n,) integers of any type, from 0 to classes - 1.
         indices: (n,) integers from 0 to 2^31 - 1, none twice; what the noise is keyed by and the log's `idx`.
-        method: how.
+        method: CERTIFY with fixed draws, sequential certification, or PREDICT.
         alpha: of each answer, in (0, 1).
         n0: draws that choose the class to certify; PREDICT has none.
         log: begun, with settings that are these.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from src.base import InputError, StorageError
@@ -59,8 +60,8 @@ def keras_2_version(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             version = json.loads(archive.read("metadata.json"))["keras_version"]
-    # What a damaged file says of its version does not matter.
-    except Exception:
+    # A file without metadata, or with other ones, says nothing of its version.
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
     return version if isinstance(version, str) and version.startswith("2.") else None
 

@@ -31,7 +31,7 @@ class FoolboxAttack:
         bounds: of valid pixel values, as Bounds or (lower, upper).
 
     Attributes:
-        bounds: likewise.
+        bounds: of valid pixel values.
         block: images attacked together.
 
     Raises:
