@@ -117,7 +117,7 @@ def _child(
         child.start()
         child.join()
         moments = [Moment(*json.loads(line)) for line in log.read_text().splitlines()]
-        return child.exitcode, moments, said.read_text(errors="replace")
+        return child.exitcode, moments, said.read_text(encoding="utf-8", errors="replace")
 
 
 def _run(
@@ -125,7 +125,7 @@ def _run(
 ) -> None:
     output = os.open(said, os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1), os.dup2(output, 2)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, encoding="utf-8") for number in (1, 2))
     with log.open("a", buffering=1) as file:
         _Watch(folder, file, written, frozenset(fatal)).begin()
         sys.exit(work(folder))

@@ -395,7 +395,7 @@ class TestClaims:
 
 class TestReport:
     def test_shows_all_figures_and_tables(self, done: Places) -> None:
-        page = (done.profile(PROFILE) / "report.html").read_text()
+        page = (done.profile(PROFILE) / "report.html").read_text(encoding="utf-8")
         assert page.count("<img ") == len(FIGURES)
         for name in TABLES:
             assert f"({name})" in page
