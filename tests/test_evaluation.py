@@ -153,7 +153,8 @@ class TestRows:
         """Attack, network and votes, put together anew."""
         network, images, labels = small_cnn(), data.as_float(), data.labels
         if condition.attack:
-            images = FGSM(network, "softmax" if condition.attack.output == "softmax" else "logits")(images, labels, condition.attack.epsilon)
+            attack = FGSM(network, "softmax") if condition.attack.output == "softmax" else FGSM(network)
+            images = attack(images, labels, condition.attack.epsilon)
         if condition.smoothing:
             votes = SmoothedClassifier(network, condition.smoothing.sigma, SEED).vote(
                 images, condition.smoothing.n, data.indices
