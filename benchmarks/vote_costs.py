@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
-from src.startup import check_bfloat16, start_tensorflow
+from src.cli.tensorflow_setup import check_bfloat16, start_tensorflow
 
 GPU = start_tensorflow()  # before anything else imports TensorFlow; hence E402 below
 

@@ -21,7 +21,7 @@ SIGMA = 0.25
 
 def peak_of_this_process(side: int, n: int) -> float:
     """Vote on one image; returns MiB."""
-    from src.startup import start_tensorflow
+    from src.cli.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
     from src.architectures.cnn import CNNConfig, build_cnn

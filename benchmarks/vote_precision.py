@@ -13,7 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from src.startup import check_bfloat16, start_tensorflow
+from src.cli.tensorflow_setup import check_bfloat16, start_tensorflow
 
 GPU = start_tensorflow()  # before anything else imports TensorFlow; hence E402 below
 
@@ -22,10 +22,10 @@ import numpy as np  # noqa: E402
 from src.base import Precision  # noqa: E402
 from src.datasets.mnist import load_mnist  # noqa: E402
 from src.datasets.resolution import Resolution, at_resolution  # noqa: E402
-from src.smoothing.certification import lower_confidence_bound  # noqa: E402
 from src.smoothing.classifier import SmoothedClassifier  # noqa: E402
+from src.smoothing.radius import lower_confidence_bound  # noqa: E402
 from src.training.networks import load_network  # noqa: E402
-from src.trials import Trial, TrialFolder  # noqa: E402
+from src.training.trial import Trial, TrialFolder  # noqa: E402
 
 BUNDLED = "models/resolution/released-downscaled-seed0-0ff6916f6d"
 ALPHA = 0.001

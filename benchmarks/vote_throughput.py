@@ -15,7 +15,7 @@ import argparse
 import sys
 from functools import partial
 
-from src.startup import check_bfloat16, start_tensorflow
+from src.cli.tensorflow_setup import check_bfloat16, start_tensorflow
 
 GPU = start_tensorflow()  # before anything else imports TensorFlow; hence E402 below
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from src.base import N0, InputError
-from src.certification_log import CertificationLog, Method, Sequential, read_log
-from src.certification_summary import Certification, read_certification, summary
-from src.certify_options import MULTIPLES, check_plot, checked, parser
-from src.command_line import exit_status, warn
-from src.files import explained_storage_errors, only_writer, sha256
-from src.own_files import OwnData, load_data
-from src.own_model_file import check_model_file
-from src.progress import stage
-from src.startup import start_tensorflow
+from src.certification.log import CertificationLog, Method, Sequential, read_log
+from src.certification.options import MULTIPLES, check_plot, checked, parser
+from src.certification.summary import Certification, read_certification, summary
+from src.certification.user_data import OwnData, load_data
+from src.certification.user_model_file import check_model_file
+from src.cli.parser import exit_status, warn
+from src.cli.progress import stage
+from src.cli.tensorflow_setup import start_tensorflow
+from src.storage.files import explained_storage_errors, only_writer, sha256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,8 +57,8 @@ def _plot(paths: Sequence[Path], out: Path) -> None:
     names = [os.fsencode(name).decode("utf-8", errors="replace") for name in names]
     logs = {name: (read_log(path), read_certification(path)) for name, path in zip(names, paths, strict=True)}
 
-    from src.certified_curves import certified_accuracy_curves  # here, as matplotlib takes a while
-    from src.plotting import save
+    from src.certification.curves import certified_accuracy_curves  # here, as matplotlib takes a while
+    from src.reporting.plotting import save
 
     save(certified_accuracy_curves(logs), out)
     print(f"Wrote {out}.")
@@ -95,9 +95,9 @@ def _certify(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace, method: Method, n0: int, data: OwnData, log: CertificationLog) -> None:
     start_tensorflow()
 
-    from src.certifying import certify_images  # here, as they import TensorFlow
-    from src.own_model import load_network, smoothed
-    from src.provenance import provenance
+    from src.certification.certify_images import certify_images  # here, as they import TensorFlow
+    from src.certification.user_model import load_network, smoothed
+    from src.training.provenance import provenance
 
     network = load_network(options.model)
     classifier = smoothed(network, data, options.sigma, options.seed)

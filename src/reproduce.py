@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from src.base import InputError, Precision
-from src.command_line import Parser, exit_status, whole_number
-from src.places import Places
-from src.places import Profile as HasName
-from src.startup import check_bfloat16, start_tensorflow
+from src.cli.parser import Parser, exit_status, whole_number
+from src.cli.tensorflow_setup import check_bfloat16, start_tensorflow
+from src.experiments.folders import Places
+from src.experiments.folders import Profile as HasName
+from src.experiments.trial_table import load_trials
 from src.studies.blur import config as blur
 from src.studies.blur import estimates as blur_estimates
 from src.studies.blur import plan as blur_plan
@@ -42,8 +43,7 @@ from src.studies.resolution.corrected.plan import corrected_jobs
 from src.studies.resolution.estimates import print_plan
 from src.studies.resolution.plan import Job, jobs
 from src.studies.resolution.run import run, train
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from src import certified_curves, certify, plotting
-from src.certification_log import CertificationLog, read_log
-from src.certify_options import parser
-from src.files import only_writer, sha256
-from src.metrics import wilson_interval
-from src.smoothing.certification import certified_radius, round_down
+from src import certify
+from src.certification import curves as certified_curves
+from src.certification.log import CertificationLog, read_log
+from src.certification.options import parser
+from src.reporting import plotting
+from src.smoothing.radius import certified_radius, round_down
+from src.statistics.intervals import wilson_interval
+from src.storage.files import only_writer, sha256
 from tests.killed_at import assert_kills_change_nothing
 from tests.linear_models import labelled_images, true_radii, write_files
 

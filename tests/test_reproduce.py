@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from src import reproduce
-from src.command_line import INTERRUPTED
+from src.cli.parser import INTERRUPTED
 from src.studies.blur import config as blur
 from src.studies.resolution import execute
 from src.studies.resolution.config import PROTOCOLS, SMOKE, STUDY, VARIANTS
@@ -89,7 +89,7 @@ class TestRuns:
         self, finished: Workplace, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another folder, Normal first, cut off in its training, then in the evaluation of Downscaled."""
-        from src.records import Records
+        from src.storage.records import Records
         from src.training import trainer
 
         save, append = trainer.save_checkpoint, Records.append
@@ -143,7 +143,7 @@ class TestRuns:
     def test_records_in_the_making_are_not_complete(
         self, copy: Workplace, finished: Workplace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from src.records import Records
+        from src.storage.records import Records
 
         for path in (copy.profile / "records").iterdir():
             path.unlink()
@@ -468,7 +468,7 @@ class TestBadInput:
         assert workplace.contents() == finished.contents()
 
     def test_two_runs_at_once(self, copy: Workplace) -> None:
-        from src.files import only_writer
+        from src.storage.files import only_writer
 
         with only_writer(copy.profile / ".lock", copy.profile, "wait"):
             self.refused(copy, *SMALL, saying=("another run", "--results"))
@@ -486,7 +486,7 @@ def test_git_ignores_trained_networks_and_no_tables(study: str, tmp_path: Path) 
 
 def test_startup_is_quiet_and_warnings_are_not(workplace: Workplace) -> None:
     script = (
-        "import sys\nfrom src.startup import start_tensorflow\nstart_tensorflow()\n"
+        "import sys\nfrom src.cli.tensorflow_setup import start_tensorflow\nstart_tensorflow()\n"
         "import tensorflow as tf\ntf.get_logger().warning('a real warning')"
     )
     # As a user starts it, but where there is a GPU, TensorFlow is right to speak of it.

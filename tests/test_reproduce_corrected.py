@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.certification_log import CertificationLog, read_log
-from src.command_line import INTERRUPTED
-from src.records import Records
+from src.certification.log import CertificationLog, read_log
+from src.cli.parser import INTERRUPTED
+from src.storage.records import Records
 from src.studies.resolution.corrected.figures import FIGURES
 from src.studies.resolution.corrected.tables import TABLES
 from tests.killed_at import APPENDED, ASIDE, IN_PLACE, TORN, TORN_ASIDE, assert_kills_change_nothing

@@ -20,7 +20,7 @@ from src.smoothing.classifier import SmoothedClassifier
 from src.training.losses import loss_of
 from src.training.recipes import Gaussian, SmoothAdv
 from src.training.trainer import TrainingConfig, cross_entropy, train
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 from tests.user_networks import CLASSES, LEGITIMATE, REFUSED, SHAPE, dense, images_of
 
 layers = keras.layers

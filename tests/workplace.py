@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from src import reproduce
-from src.certification_log import read_log
+from src.certification.log import read_log
 from src.datasets import mnist
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.architectures.cnn import Layer
+from src.architectures.keras_defaults import keras_defaults
 from src.base import InputError, Precision
-from src.keras_defaults import keras_defaults
 
 if TYPE_CHECKING:
     import keras

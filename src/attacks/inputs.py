@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from src.base import Bounds, InputError
-from src.labels import checked_labels
+from src.base import Bounds, InputError, checked_labels
 from src.smoothing.checks import check_indices
 from src.smoothing.finite import check_finite_images
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.arrays import load_arrays, save_arrays
 from src.base import InputError, LabeledImages
 from src.datasets.esrgan import DOWNLOAD_SILENCE
 from src.datasets.mnist import DATA
-from src.files import explained_storage_errors
+from src.storage.arrays import load_arrays, save_arrays
+from src.storage.files import explained_storage_errors
 
 CIFAR10_NPZ = DATA / "cifar10.npz"
 

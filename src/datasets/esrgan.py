@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from src.base import InputError
-from src.files import sha256, verify_sha256
+from src.storage.files import sha256, verify_sha256
 
 TFHUB_HANDLE = "https://tfhub.dev/captain-pool/esrgan-tf2/1"
 """The network that the paper's author loaded; the calling convention of every handle is this one's."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src.base import InputError, StorageError
-from src.files import explained_storage_errors, verify_sha256
+from src.storage.files import explained_storage_errors, verify_sha256
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.arrays import load_arrays
 from src.base import InputError, LabeledImages
-from src.files import sha256
+from src.storage.arrays import load_arrays
+from src.storage.files import sha256
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 MNIST_NPZ = DATA / "mnist.npz"

@@ -13,11 +13,11 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from src.arrays import load_arrays
 from src.base import InputError, LabeledImages, StorageError
+from src.cli.progress import stage
 from src.datasets.esrgan import handle_identity, load_esrgan
-from src.files import write_atomically, write_text
-from src.progress import stage
+from src.storage.arrays import load_arrays
+from src.storage.files import write_atomically, write_text
 
 SOURCE_SIDE = 28
 ESRGAN_SIDES = (56, 112)

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from src.base import InputError
-from src.smoothing.certification import check_noise_size
 from src.smoothing.finite import TRIED, check_finite_images, check_finite_weights
+from src.smoothing.radius import check_noise_size
 
 
 def check_sigma(sigma: float) -> None:

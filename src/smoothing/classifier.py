@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from src.base import ABSTAIN, N0, InputError
-from src.smoothing.certification import certified_radius, check_alpha, prediction
 from src.smoothing.checks import (
     check_draws,
     check_emits,
@@ -22,6 +21,7 @@ from src.smoothing.checks import (
 from src.smoothing.finite import TRIED, check_finite_outputs
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
+from src.smoothing.radius import certified_radius, check_alpha, prediction
 from src.smoothing.sequential import SequentialTest, next_look
 from src.smoothing.votes import Certificates, Votes, votes_and_probabilities, votes_and_softmax
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from src.base import InputError
-from src.smoothing.certification import check_alpha, log_e_value, probability_at
+from src.smoothing.radius import check_alpha, log_e_value, probability_at
 
 FIRST_LOOK, GROWTH = 100, 10
 """Draws before the first look; each further look comes after a tenth more, in whole draw blocks."""

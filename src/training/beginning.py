@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from src.base import InputError, LabeledImages
-from src.files import write_text
-from src.trials import TrialFolder
+from src.storage.files import write_text
+from src.training.trial import TrialFolder
 
 MEANINGS = {"data_sha256": "other images or labels", "objective": "another objective", "seed": "another seed"}
 """What another value of each entry means."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from src.arrays import load_arrays, save_arrays
 from src.base import InputError
-from src.trials import TrialFolder
+from src.storage.arrays import load_arrays, save_arrays
+from src.training.trial import TrialFolder
 
 COLUMNS = ("epoch", "loss", "accuracy", "seconds")
 

@@ -8,7 +8,7 @@ from src.architectures.cnn import CNNConfig, build_cnn
 from src.architectures.convnet import ConvNetConfig, build_convnet
 from src.base import LabeledImages
 from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
-from src.trials import Trial, TrialFolder
+from src.training.trial import Trial, TrialFolder
 
 NUM_CLASSES = 10
 """Of MNIST and of CIFAR-10."""

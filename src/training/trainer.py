@@ -11,17 +11,16 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from src.base import InputError, LabeledImages, TrainingError
-from src.files import write_text
-from src.keras_defaults import keras_defaults
-from src.labels import checked_labels
-from src.progress import stage
-from src.provenance import provenance
+from src.architectures.keras_defaults import keras_defaults
+from src.base import InputError, LabeledImages, TrainingError, checked_labels
+from src.cli.progress import stage
 from src.smoothing.checks import check_emits_logits, check_takes_images
 from src.smoothing.finite import TRIED, check_finite_outputs, check_finite_weights
+from src.storage.files import write_text
 from src.training.beginning import begin
 from src.training.checkpoints import load_checkpoint, save_checkpoint
-from src.trials import TrialFolder
+from src.training.provenance import provenance
+from src.training.trial import TrialFolder
 
 Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """(network, images, labels, key) -> (scalar loss, logits for the training accuracy).

@@ -26,7 +26,7 @@ from src.studies.resolution.plan import test_order as order_of_test_images
 from src.training.networks import build
 from src.training.recipes import SmoothAdv
 from src.training.smoothadv import ascend
-from src.trials import Trial, TrialFolder
+from src.training.trial import Trial, TrialFolder
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (7, 7, 1)

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from small_networks import SHAPE, SIZE, dense, images_of, linear
 
 from src.base import ABSTAIN, InputError
-from src.smoothing.certification import certified_radius, log_e_value, lower_confidence_bound, prediction
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import Stream
+from src.smoothing.radius import certified_radius, log_e_value, lower_confidence_bound, prediction
 from src.smoothing.sequential import next_look
 from src.smoothing.votes import Certificates
+from tests.smoothing.small_networks import SHAPE, SIZE, dense, images_of, linear
 
 ALPHA = 0.001
 RADII = (0.0, 0.1, 0.2, 0.4, 0.7)

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_networks import SHAPE, dense, images_of
 
 from src.base import InputError
-from src.smoothing.certification import LARGEST_DRAW, LARGEST_SIGMA
 from src.smoothing.checks import check_emits_logits, check_sigma
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import MAX_SEED
+from src.smoothing.radius import LARGEST_DRAW, LARGEST_SIGMA
+from tests.smoothing.small_networks import SHAPE, dense, images_of
 
 layers = keras.layers
 

@@ -13,10 +13,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
-from small_networks import CLASSES, SHAPE, SIZE, dense, images_of, linear
 
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import DRAW_BLOCK, Stream, noise_blocks
+from tests.smoothing.small_networks import CLASSES, SHAPE, SIZE, dense, images_of, linear
 
 layers = keras.layers
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
-from small_networks import linear
 
 from src.base import ABSTAIN
 from src.smoothing import monte_carlo
-from src.smoothing.certification import certified_radius
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import DRAW_BLOCK, Stream, noise_blocks
+from src.smoothing.radius import certified_radius
+from tests.smoothing.small_networks import linear
 
 layers = keras.layers
 SIDE, SIGMA = 28, 0.25

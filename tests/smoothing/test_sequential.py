@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from src.base import InputError
-from src.smoothing.certification import log_e_value, probability_at
 from src.smoothing.noise import DRAW_BLOCK
+from src.smoothing.radius import log_e_value, probability_at
 from src.smoothing.sequential import FIRST_LOOK, SequentialTest, check_radii, next_look
 from tests.independent_evidence import log_evidence
 

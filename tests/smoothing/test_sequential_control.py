@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.smoothing.certification import log_e_value, probability_at
+from src.smoothing.radius import log_e_value, probability_at
 from src.smoothing.sequential import SequentialTest, next_look
 
 ALPHA, SIGMA = 0.001, 0.5

@@ -18,7 +18,7 @@ from src.training.beginning import described
 from src.training.losses import loss_of
 from src.training.recipes import Consistency, Gaussian
 from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 
 CONFIG = TrainingConfig(2, 8)
 

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from src import files
-from src.arrays import load_arrays, save_arrays
 from src.base import InputError, StorageError
+from src.storage import files
+from src.storage.arrays import load_arrays, save_arrays
 from src.training.checkpoints import load_checkpoint, save_checkpoint
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "accuracy": 0.1 + 0.2, "seconds": 0.01},

@@ -20,7 +20,7 @@ from src.training import trainer
 from src.training.losses import loss_of
 from src.training.recipes import Gaussian, Recipe, SmoothAdv
 from src.training.trainer import Loss, TrainingConfig, train
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 
 CLASSES, EPOCHS, STEPS = 3, 3, 5
 CONFIG = TrainingConfig(EPOCHS, batch_size=8, annealed=True)

@@ -16,7 +16,7 @@ from src.training.losses import loss_of
 from src.training.noise import apart, copies, noise_like
 from src.training.recipes import Recipe
 from src.training.trainer import TrainingConfig, train
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 
 SIGMA, DRAWS = 0.25, 20
 

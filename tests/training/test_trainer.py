@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
-from src import files
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.base import InputError, LabeledImages, StorageError
+from src.storage import files
 from src.training import trainer
 from src.training.trainer import Loss, TrainingConfig, TrainingError, cross_entropy, train
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 from tests.killed_at import assert_kills_change_nothing
 
 EPOCHS, BATCHES = 3, 7

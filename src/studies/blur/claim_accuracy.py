@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
-from src.paired import mcnemar, paired_difference, pairs
+from src.claims.claim import Comparison, Outcome, above_zero, simultaneous_confidence
+from src.statistics.paired import mcnemar, paired_difference, pairs
+from src.statistics.seeds import paired_trainings_interval
 from src.studies.blur.conditions import blur_columns
 from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, PLAIN, SOURCE_SIDE, Dataset, Training, heavy
 from src.studies.blur.evidence import DATASETS, Evidence, plainly_trained, right, under
 from src.studies.blur.plan import SIDE
-from src.trainings import paired_trainings_interval
 
 SEEDS_NEEDED = 3
 """Trainings without which a difference between two ways of training is not judged."""

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from src.claims import Comparison, Outcome, above_zero, simultaneous_confidence
-from src.metrics import Interval, mean_interval
+from src.claims.claim import Comparison, Outcome, above_zero, simultaneous_confidence
+from src.statistics.intervals import Interval, mean_interval
 from src.studies.blur.evidence import DATASETS, Evidence, Measured, plainly_trained, under
 from src.studies.blur.tables import share
 

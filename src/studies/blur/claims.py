@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from src.claim_tables import claims_table, tests_table
-from src.claims import Claim, Comparison, Judgement
-from src.files import write_text
+from src.claims.claim import Claim, Comparison, Judgement
+from src.claims.tables import claims_table, tests_table
+from src.storage.files import write_text
 from src.studies.blur import claim_accuracy as accuracy
 from src.studies.blur import claim_layers as layers
 from src.studies.blur.config import BLURRED, CIFAR10, FROZEN_BLURRED, HEAVY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from src.conditions import Smoothing, round9
-from src.studies.blur.kernels import Blur
+from src.experiments.conditions import Smoothing, round9
+from src.perturbations.blur import Blur
 
 NO_BLUR: dict[str, str | float] = {"blur": "none", "size": 0.0, "angle": 0.0}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from src.studies.blur.kernels import Blur, Boundary, BoxBlur, GaussianBlur, MotionBlur
+from src.perturbations.blur import Blur, Boundary, BoxBlur, GaussianBlur, MotionBlur
 
 STUDY = "blur"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from src import estimates
 from src.architectures import cnn, convnet
-from src.estimates import Estimate, print_estimates
-from src.places import Places
+from src.experiments import estimates
+from src.experiments.estimates import Estimate, print_estimates
+from src.experiments.folders import Places
+from src.experiments.trial_table import load_trials
 from src.studies.blur.config import BATCH_SIZE, CIFAR10
 from src.studies.blur.plan import Job
-from src.trials_table import load_trials
 
 NUM_CLASSES = 10
 

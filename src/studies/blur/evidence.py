@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.places import Places
+from src.experiments.folders import Places
+from src.experiments.trial_table import load_trials
 from src.studies.blur.config import CIFAR10, MNIST, PLAIN, TRAININGS, Dataset, Profile
 from src.studies.blur.plan import Job
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 DATASETS = (MNIST, CIFAR10)
 

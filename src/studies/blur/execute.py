@@ -7,19 +7,19 @@ import gc
 import keras
 import numpy as np
 
-from src.arrays import save_arrays
 from src.base import LabeledImages
-from src.evaluation import Evaluator, evaluate
-from src.places import Places
-from src.progress import stage
+from src.cli.progress import stage
+from src.experiments.evaluation import Evaluator, evaluate
+from src.experiments.folders import Places
+from src.experiments.trial_table import refuse_other_weights, save_trial
+from src.perturbations.blur import Blur
+from src.storage.arrays import save_arrays
 from src.studies.blur.conditions import BlurCondition
 from src.studies.blur.config import BOUNDARY, shown_blurs
-from src.studies.blur.kernels import Blur
 from src.studies.blur.measurement import BLOCK, constants, measured
 from src.studies.blur.networks import Datasets, exact_float32, images_to_classify, in_float32, network_of
 from src.studies.blur.plan import Job
 from src.studies.blur.stages import stages
-from src.trials_table import refuse_other_weights, save_trial
 
 
 class BlurEvaluator:

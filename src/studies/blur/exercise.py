@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from src.base import InputError
 from src.datasets.resolution import Resolution
-from src.plotting import pictures
-from src.showing import digit_image, places, profile_of
+from src.experiments.trial_table import load_trials
+from src.perturbations.blur import GaussianBlur
+from src.reporting.notebooks import digit_image, places, profile_of
+from src.reporting.plotting import pictures
 from src.studies.blur.config import BOUNDARY, PROFILES
-from src.studies.blur.kernels import GaussianBlur
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 
 @dataclass(frozen=True)

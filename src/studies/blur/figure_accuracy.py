@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import GREY, WIDTH, styled
+from src.reporting.plotting import GREY, WIDTH, styled
 from src.studies.blur.config import CIFAR10, CONTROLS, HEAVY, MNIST, NOISE, SLIGHT, SOURCE_SIDE, TRAININGS
 from src.studies.blur.figure_parts import NAMES, STYLES, legend
 from src.studies.blur.plan import SIDE

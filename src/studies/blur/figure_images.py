@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from src.arrays import load_arrays
-from src.plotting import WIDTH, styled
+from src.reporting.plotting import WIDTH, styled
+from src.storage.arrays import load_arrays
 from src.studies.blur.figure_parts import NAMES
 
 REMEDY = "Delete it and run again: it is made anew."

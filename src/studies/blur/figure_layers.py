@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from src.plotting import GREY, WIDTH, styled
+from src.reporting.plotting import GREY, WIDTH, styled
 from src.studies.blur.config import BLURRED, HEAVY, MNIST, PLAIN, SMALLEST
 from src.studies.blur.figure_parts import NAMES, STYLES, legend
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import BLACK, SERIES, SKY
+from src.reporting.plotting import BLACK, SERIES, SKY
 from src.studies.blur.config import CIFAR10, MNIST
 
 STYLES = (*SERIES, (SKY, "v"), (BLACK, "P"))

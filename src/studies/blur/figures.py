@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from src.plotting import save
+from src.reporting.plotting import save
 from src.studies.blur.figure_accuracy import accuracy, kinds, smoothing, training
 from src.studies.blur.figure_images import images
 from src.studies.blur.figure_layers import layers, product, propagation

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from src.base import LabeledImages
+from src.lipschitz.blur_inequality import attained, commuting_constant
+from src.perturbations.blur import GaussianBlur
 from src.studies.blur.conditions import blur_columns
 from src.studies.blur.config import BOUNDARY, LAYER_BOUNDARY, SMALLEST
-from src.studies.blur.inequality import attained, commuting_constant
-from src.studies.blur.kernels import GaussianBlur
 from src.studies.blur.stages import Stage
 
 BLOCK = 20

@@ -15,14 +15,14 @@ from src.datasets.cifar10 import Cifar10, load_cifar10
 from src.datasets.mnist import Mnist, load_mnist
 from src.datasets.resolution import Resolution, at_resolution
 from src.datasets.splits import evaluation_order, train_order
-from src.places import Places
+from src.experiments.folders import Places
 from src.studies.blur.config import BOUNDARY, CIFAR10, MNIST, NOISE, PLAIN, SLIGHT
 from src.studies.blur.plan import Job, cifar10_trial
 from src.training.losses import loss_of
 from src.training.networks import build, load_network, train_network
 from src.training.recipes import Gaussian
 from src.training.trainer import cross_entropy
-from src.trials import Trial, TrialFolder
+from src.training.trial import Trial, TrialFolder
 
 
 @dataclass(frozen=True)

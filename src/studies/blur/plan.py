@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from src.base import Precision
-from src.conditions import Smoothing, missing_images, round9
 from src.datasets.splits import evaluation_order
-from src.places import Places
-from src.records import Records
+from src.experiments.conditions import Smoothing, missing_images, round9
+from src.experiments.folders import Places
+from src.perturbations.blur import GaussianBlur
+from src.storage.records import Records
 from src.studies.blur.columns import COLUMNS, CONSTANT_COLUMNS, CONSTANT_KEY, KEY, LAYER_COLUMNS, LAYER_KEY
 from src.studies.blur.conditions import BlurCondition
 from src.studies.blur.config import (
@@ -33,8 +34,7 @@ from src.studies.blur.config import (
     blurs,
     same_picture,
 )
-from src.studies.blur.kernels import GaussianBlur
-from src.trials import Trial
+from src.training.trial import Trial
 
 SIDE, TEST_IMAGES = 32, 10_000
 """Of CIFAR-10's images in pixels; of both data sets."""

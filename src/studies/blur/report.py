@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from src.claim_tables import verdict_rows
-from src.claims import Judgement
+from src.claims.claim import Judgement
+from src.claims.tables import verdict_rows
 from src.datasets.cifar10 import ARRAY_SHA256
 from src.datasets.mnist import MNIST_NPZ_SHA256
-from src.report import Report, Section, write_report
-from src.report_parts import parts_of
+from src.experiments.trial_table import trial_facts
+from src.reporting.parts import parts_of
+from src.reporting.report import Report, Section, write_report
 from src.studies.blur.config import Profile
 from src.studies.blur.evidence import DATASETS, Evidence
 from src.studies.blur.finding import finding
-from src.trials_table import trial_facts
 
 REPORT = "report.html"
 

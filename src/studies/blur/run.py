@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from src.claim_tables import described, print_verdicts
-from src.claims import judge
+from src.claims.claim import judge
+from src.claims.tables import described, print_verdicts
 from src.datasets.cifar10 import load_cifar10
-from src.files import sha256
-from src.places import Places
-from src.running import Products, finish
+from src.experiments.folders import Places
+from src.experiments.run import Products, finish
+from src.experiments.trial_table import load_trials
+from src.storage.files import sha256
 from src.studies.blur.claims import CLAIM_TABLES, claims, write_claims
 from src.studies.blur.config import CIFAR10, Profile
 from src.studies.blur.evidence import load_evidence
@@ -19,7 +20,6 @@ from src.studies.blur.figures import FIGURES, write_figures
 from src.studies.blur.plan import Job
 from src.studies.blur.report import REPORT, write_study_report
 from src.studies.blur.tables import TABLES, write_tables
-from src.trials_table import load_trials
 
 KINDS = ("records", "layers", "constants")
 

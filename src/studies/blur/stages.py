@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from src.base import InputError
-from src.studies.blur.conv_layers import ConvLayer, conv_layers, refuse_unknown_activation
-from src.studies.blur.inequality import gain
+from src.lipschitz.blur_inequality import gain
+from src.lipschitz.conv_layers import ConvLayer, conv_layers, refuse_unknown_activation
 
 Kind = Literal["conv", "pool", "dense"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.conditions import select
-from src.files import write_text
-from src.metrics import Interval, mean_interval, wilson_interval
-from src.paired import mcnemar, paired_difference, pairs
+from src.experiments.conditions import select
+from src.perturbations.blur import GaussianBlur
+from src.statistics.intervals import Interval, mean_interval, wilson_interval
+from src.statistics.paired import mcnemar, paired_difference, pairs
+from src.statistics.seeds import paired_trainings_interval
+from src.storage.files import write_text
 from src.studies.blur.conditions import BlurCondition
 from src.studies.blur.config import CIFAR10, CONTROLS, MNIST, NOISE, SOURCE_SIDE
 from src.studies.blur.evidence import BLUR, Evidence, Measured, right, same, under
-from src.studies.blur.kernels import GaussianBlur
-from src.trainings import paired_trainings_interval
 
 
 def identity(one: Measured) -> dict[str, str | int]:

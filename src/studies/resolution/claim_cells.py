@@ -8,8 +8,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from src.claims import Claim, Comparison, Outcome, simultaneous_confidence
-from src.metrics import CONFIDENCE, Interval, bootstrap_against_published, certified_accuracy, newcombe_interval
+from src.claims.claim import Claim, Comparison, Outcome, simultaneous_confidence
+from src.statistics.intervals import (
+    CONFIDENCE,
+    Interval,
+    bootstrap_against_published,
+    certified_accuracy,
+    newcombe_interval,
+)
 from src.studies.resolution.config import PAPER_PROTOCOLS, VARIANTS, Variant
 from src.studies.resolution.evidence import Evidence, on_most_images
 from src.studies.resolution.plan import Job

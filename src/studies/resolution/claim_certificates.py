@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from src.base import ABSTAIN
-from src.claims import Comparison, Outcome, simultaneous_confidence, within_margin
-from src.conditions import Attack, Condition, select
-from src.metrics import paired_bootstrap
-from src.paired import Pairs, mcnemar, paired_difference, pairs
-from src.smoothing.certification import lower_confidence_bound
+from src.claims.claim import Comparison, Outcome, simultaneous_confidence, within_margin
+from src.experiments.conditions import Attack, Condition, select
+from src.smoothing.radius import lower_confidence_bound
+from src.statistics.intervals import paired_bootstrap
+from src.statistics.paired import Pairs, mcnemar, paired_difference, pairs
 from src.studies.resolution.claim_smoothing import MARGIN, level, paired_answers, trained_for
 from src.studies.resolution.config import FULL_SCALE, PAPER_PROTOCOLS, WRITTEN
 from src.studies.resolution.corrected.conditions import FGSM

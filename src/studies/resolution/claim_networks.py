@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from src.claims import Comparison, Outcome, above_zero, at_most, simultaneous_confidence, within_margin
-from src.conditions import Attack, Condition
-from src.metrics import CONFIDENCE, Interval, newcombe_interval
-from src.paired import paired_difference, pairs
+from src.claims.claim import Comparison, Outcome, above_zero, at_most, simultaneous_confidence, within_margin
+from src.experiments.conditions import Attack, Condition
+from src.statistics.intervals import CONFIDENCE, Interval, newcombe_interval
+from src.statistics.paired import paired_difference, pairs
+from src.statistics.seeds import trainings_interval
 from src.studies.resolution.claim_smoothing import PAPER_EPSILON
 from src.studies.resolution.config import (
     CONTROL,
@@ -28,7 +29,6 @@ from src.studies.resolution.config import (
 from src.studies.resolution.evidence import Evidence, on_most_images, trainings_of
 from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import common_answers, right
-from src.trainings import trainings_interval
 
 LOSS = 0.1
 """The largest share of answers that an attack may take where robustness is still called high."""

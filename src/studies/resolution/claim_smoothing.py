@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from src.base import ABSTAIN
-from src.claims import Comparison, Outcome, simultaneous_confidence, within_margin
-from src.conditions import Condition
-from src.metrics import CONFIDENCE, wilson_interval
-from src.paired import Pairs, mcnemar, paired_difference, pairs
-from src.smoothing.certification import prediction
+from src.claims.claim import Comparison, Outcome, simultaneous_confidence, within_margin
+from src.experiments.conditions import Condition
+from src.smoothing.radius import prediction
+from src.statistics.intervals import CONFIDENCE, wilson_interval
+from src.statistics.paired import Pairs, mcnemar, paired_difference, pairs
 from src.studies.resolution.config import FULL_SCALE, PAPER_PROTOCOLS
 from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.config import CORRECTED

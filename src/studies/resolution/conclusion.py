@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from src.claim_tables import described, print_verdicts
-from src.claims import judge
-from src.files import only_writer, write_text
-from src.places import Places
-from src.plotting import save
-from src.progress import stage
-from src.running import ANOTHER, Products
+from src.claims.claim import judge
+from src.claims.tables import described, print_verdicts
+from src.cli.progress import stage
+from src.experiments.folders import Places
+from src.experiments.run import ANOTHER, Products
+from src.reporting.plotting import save
+from src.storage.files import only_writer, write_text
 from src.studies.resolution.claims import CLAIM_TABLES, all_claims, write_claims
 from src.studies.resolution.config import SEEDS, Profile
 from src.studies.resolution.corrected import run as corrected_run

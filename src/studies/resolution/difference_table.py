@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from src.conditions import select
-from src.metrics import Interval, bootstrap_against_published
-from src.paired import mcnemar, paired_difference, pairs
+from src.experiments.conditions import select
+from src.statistics.intervals import Interval, bootstrap_against_published
+from src.statistics.paired import mcnemar, paired_difference, pairs
 from src.studies.resolution.config import Profile
 from src.studies.resolution.plan import Job
 from src.studies.resolution.published_tables import BOOTSTRAP_SEED, METRICS, PAPER_TEST_IMAGES, reported

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from src import estimates
 from src.architectures.cnn import layers
-from src.estimates import Estimate, print_estimates
-from src.places import Places
+from src.experiments import estimates
+from src.experiments.estimates import Estimate, print_estimates
+from src.experiments.folders import Places
+from src.experiments.trial_table import load_trials
 from src.studies.resolution.config import BATCH_SIZE, NUM_CLASSES, Variant
 from src.studies.resolution.plan import Job, number_of_training_images
-from src.trials_table import load_trials
 
 
 def estimate(job: Job, places: Places) -> Estimate:

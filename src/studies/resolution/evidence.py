@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from src.conditions import Condition, current, select
-from src.places import Places
+from src.experiments.conditions import Condition, current, select
+from src.experiments.folders import Places
 from src.studies.resolution.config import SEEDS, Profile, Protocol, Variant
 from src.studies.resolution.corrected.config import CORRECTED
 from src.studies.resolution.corrected.measurements import Measured, load_measurements

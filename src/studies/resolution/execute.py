@@ -8,19 +8,19 @@ import sys
 import keras
 import numpy as np
 
-from src.arrays import save_arrays
 from src.attacks.diagnostics import softmax_as_logits, zero_gradients
 from src.attacks.fgsm import FGSM
 from src.base import LabeledImages
-from src.conditions import Attack, Condition, Smoothing
+from src.cli.progress import stage
 from src.datasets.mnist import Mnist
-from src.evaluation import Evaluator, evaluate
-from src.places import Places
-from src.progress import stage
+from src.experiments.conditions import Attack, Condition, Smoothing
+from src.experiments.evaluation import Evaluator, evaluate
+from src.experiments.folders import Places
+from src.experiments.trial_table import refuse_other_weights, save_trial
+from src.storage.arrays import save_arrays
 from src.studies.resolution.images import test_images, training_images
 from src.studies.resolution.plan import Job
 from src.training.networks import load_network, train_network
-from src.trials_table import refuse_other_weights, save_trial
 
 EXAMPLES = 8
 """Test images kept with their adversarial versions for the figures."""

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from src.base import ABSTAIN, InputError, LabeledImages
-from src.smoothing.certification import prediction, round_down
+from src.experiments.trial_table import load_trials
+from src.smoothing.radius import prediction, round_down
 from src.studies.resolution.config import DOWNSCALED, FULL_SCALE
 from src.studies.resolution.corrected.config import ALPHA, CORRECTED
 from src.studies.resolution.showing import pictures, places, results_folder
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 if TYPE_CHECKING:
     import keras

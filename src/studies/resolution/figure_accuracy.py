@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from src.metrics import wilson_interval
-from src.plotting import BLACK, GREY, PAPER_MARK, SMALL, WIDTH, styled
+from src.reporting.plotting import BLACK, GREY, PAPER_MARK, SMALL, WIDTH, styled
+from src.statistics.intervals import wilson_interval
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
 from src.studies.resolution.published_tables import PAPER_TEST_IMAGES
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Polygon
 from matplotlib.transforms import Bbox
 
 from src.architectures.cnn import Layer, layers, parameters
-from src.plotting import BLACK, BLUE, GREY, SMALL, WIDTH, styled
+from src.reporting.plotting import BLACK, BLUE, GREY, SMALL, WIDTH, styled
 from src.studies.resolution.config import NORMAL, NUM_CLASSES, VARIANTS
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from src.plotting import GREY, SKY, WIDTH, styled
+from src.reporting.plotting import GREY, SKY, WIDTH, styled
 from src.studies.resolution.claim_smoothing import MARGIN
 from src.studies.resolution.config import PAPER_PROTOCOLS, VARIANTS
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, read_claim_tests

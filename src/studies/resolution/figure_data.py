@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.arrays import load_arrays
 from src.base import InputError
-from src.plotting import SERIES
+from src.experiments.trial_table import load_trials
+from src.reporting.plotting import SERIES
+from src.storage.arrays import load_arrays
 from src.studies.resolution.config import PROTOCOLS, VARIANTS
 from src.studies.resolution.plan import examples_path
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 REMEDY = "Run the study again (python -m src.reproduce): what is complete is kept, the rest is written anew."
 

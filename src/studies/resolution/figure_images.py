@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from src.plotting import BLACK, DPI, GREY, VERMILION, axes_at, show_pixels, styled
+from src.reporting.plotting import BLACK, DPI, GREY, VERMILION, axes_at, show_pixels, styled
 from src.studies.resolution.config import CONTROL, DOWNSCALED, FULL_SCALE, NORMAL, UPSCALED_AI, Variant
 from src.studies.resolution.figure_data import Example, read_examples
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from src.plotting import GREY, PAPER_MARK, SERIES, WIDTH, styled
+from src.reporting.plotting import GREY, PAPER_MARK, SERIES, WIDTH, styled
 from src.studies.resolution.outlier_table import COLUMNS, OUTLIER
 from src.studies.resolution.published_tables import reported
 

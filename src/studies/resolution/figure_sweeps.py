@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from src.plotting import GREY, PAPER_MARK, WIDTH, plain_ticks, styled
+from src.reporting.plotting import GREY, PAPER_MARK, WIDTH, plain_ticks, styled
 from src.studies.resolution.config import FULL_SCALE, NOTEBOOK_EPSILONS, RELEASED
 from src.studies.resolution.figure_data import PROTOCOL_SERIES, protocols_in, read_table, variants_in
 from src.studies.resolution.published_tables import reported

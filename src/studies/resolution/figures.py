@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from src.plotting import save
-from src.progress import stage
+from src.cli.progress import stage
+from src.reporting.plotting import save
 from src.studies.resolution.figure_accuracy import accuracy
 from src.studies.resolution.figure_architecture import architecture
 from src.studies.resolution.figure_images import adversarial_examples, resolutions

@@ -11,9 +11,10 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from src.conditions import Attack, Condition
-from src.metrics import Interval
-from src.paired import paired_difference, pairs
+from src.experiments.conditions import Attack, Condition
+from src.statistics.intervals import Interval
+from src.statistics.paired import paired_difference, pairs
+from src.statistics.seeds import paired_trainings_interval
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,
@@ -29,7 +30,6 @@ from src.studies.resolution.config import (
 from src.studies.resolution.evidence import on_most_images
 from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import common_answers
-from src.trainings import paired_trainings_interval
 
 OUTLIER = "outlier.csv"
 

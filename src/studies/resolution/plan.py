@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from src.base import Precision
-from src.conditions import (
+from src.datasets import splits
+from src.datasets.esrgan import handle_identity
+from src.experiments.conditions import (
     COLUMNS,
     CONDITION,
     CROSS_ENTROPY,
@@ -19,10 +21,8 @@ from src.conditions import (
     Smoothing,
     missing_images,
 )
-from src.datasets import splits
-from src.datasets.esrgan import handle_identity
-from src.places import Places
-from src.records import Records
+from src.experiments.folders import Places
+from src.storage.records import Records
 from src.studies.resolution.config import (
     BATCH_SIZE,
     NOTEBOOK_EPSILONS,
@@ -35,7 +35,7 @@ from src.studies.resolution.config import (
     Protocol,
     Variant,
 )
-from src.trials import Trial
+from src.training.trial import Trial
 
 VOTES_COLUMNS = {
     **{name: kind for name, kind in COLUMNS.items() if name != "loss"},

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.conditions import select
-from src.metrics import bootstrap_against_published, mean_interval, newcombe_interval, wilson_interval
+from src.experiments.conditions import select
+from src.statistics.intervals import bootstrap_against_published, mean_interval, newcombe_interval, wilson_interval
 from src.studies.resolution.config import Profile
 from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import first_images, identity, scales

@@ -6,18 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from src.claim_tables import verdict_rows
-from src.claims import Judgement
+from src.claims.claim import Judgement
+from src.claims.tables import verdict_rows
 from src.datasets.mnist import MNIST_NPZ_SHA256
-from src.places import Places
-from src.report import Report, write_report
+from src.experiments.folders import Places
+from src.experiments.trial_table import trial_facts
+from src.reporting.report import Report, write_report
 from src.studies.resolution.claims import READINGS
 from src.studies.resolution.config import Profile
 from src.studies.resolution.corrected.config import CORRECTED
 from src.studies.resolution.evidence import Evidence
 from src.studies.resolution.finding import finding
 from src.studies.resolution.report_sections import sections
-from src.trials_table import trial_facts
 
 REPORT = "report.html"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.report import Section
-from src.report_parts import parts_of
+from src.reporting.parts import parts_of
+from src.reporting.report import Section
 
 CELLS = (
     "protocol", "variant", "seed", "test_images", "metric", "paper", "author_notebook", "measured", "low", "high",

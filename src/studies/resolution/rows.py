@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from src.conditions import Condition
+from src.experiments.conditions import Condition
 from src.studies.resolution.config import FULL_SCALE
 from src.studies.resolution.plan import Job, test_order
 

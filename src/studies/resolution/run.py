@@ -8,15 +8,15 @@ from pathlib import Path
 
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import sha256
-from src.places import Places
-from src.running import Products, finish
+from src.experiments.folders import Places
+from src.experiments.run import Products, finish
+from src.experiments.trial_table import load_trials
+from src.storage.files import sha256
 from src.studies.resolution.config import PROTOCOLS
 from src.studies.resolution.figures import FIGURES, write_figures
 from src.studies.resolution.plan import Job
 from src.studies.resolution.summary import print_summary
 from src.studies.resolution.tables import TABLES, write_tables
-from src.trials_table import load_trials
 
 
 def run(jobs: Sequence[Job], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.plotting import pictures
-from src.showing import as_table, digit_image, places, results_of, show
+from src.experiments.trial_table import load_trials
+from src.reporting.notebooks import as_table, digit_image, places, results_of, show
+from src.reporting.plotting import pictures
 from src.studies.resolution.config import PROFILES, VARIANTS
 from src.studies.resolution.rows import first_seed
-from src.trials_table import load_trials
 
 __all__ = ["as_table", "digit_image", "first_seed", "histories", "pictures", "places", "results_folder", "show"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from src.conditions import Condition, select
-from src.metrics import wilson_interval
+from src.experiments.conditions import Condition, select
+from src.statistics.intervals import wilson_interval
 from src.studies.resolution.plan import Job
 from src.studies.resolution.rows import first_images, identity, scales
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from src.base import InputError
-from src.conditions import COLUMNS, KEY, current
-from src.files import write_text
-from src.records import Records
+from src.experiments.conditions import COLUMNS, KEY, current
+from src.experiments.trial_table import load_trials
+from src.storage.files import write_text
+from src.storage.records import Records
 from src.studies.resolution.config import PROTOCOLS, VARIANTS, Profile
 from src.studies.resolution.difference_table import difference_table
 from src.studies.resolution.plan import Job
 from src.studies.resolution.published_tables import published_table
 from src.studies.resolution.sweep_tables import epsilon_sweep, sigma_sweep
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 TABLES = ("accuracy.csv", "adversarial_accuracy.csv", "differences.csv", "sigma_sweep.csv", "epsilon_sweep.csv")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.claims import Comparison, Judgement, Outcome, Verdict, judge, outcome
+from src.claims.claim import Comparison, Judgement, Outcome, Verdict, judge, outcome
 from src.studies.blur import claim_layers
 from src.studies.blur.claims import THEOREM, claims
 from src.studies.blur.config import PLAIN, SMOKE

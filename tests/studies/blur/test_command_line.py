@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from src import reproduce
-from src.places import Places
+from src.experiments.folders import Places
 from src.studies.blur.config import PROFILES, TRAININGS, Profile
 from src.studies.blur.plan import cifar10_trial
 from src.studies.resolution.config import RELEASED, SMOKE, VARIANTS

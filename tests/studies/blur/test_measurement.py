@@ -10,8 +10,8 @@ import tensorflow as tf
 from src.architectures.cnn import CNNConfig, build_cnn
 from src.architectures.convnet import ConvNetConfig, build_convnet
 from src.base import InputError, LabeledImages
-from src.studies.blur.inequality import attained
-from src.studies.blur.kernels import GaussianBlur
+from src.lipschitz.blur_inequality import attained
+from src.perturbations.blur import GaussianBlur
 from src.studies.blur.measurement import BLOCK, constants, length, measured
 from src.studies.blur.networks import exact_float32
 from src.studies.blur.stages import Stage, stages

@@ -17,10 +17,11 @@ import pytest
 
 from src import reproduce
 from src.base import InputError, LabeledImages
-from src.claims import Verdict
+from src.claims.claim import Verdict
 from src.datasets.cifar10 import Cifar10
-from src.places import Places
-from src.plotting import save
+from src.experiments.folders import Places
+from src.experiments.trial_table import save_trial
+from src.reporting.plotting import save
 from src.studies.blur import networks, run
 from src.studies.blur.config import (
     BLURRED,
@@ -41,8 +42,7 @@ from src.studies.resolution.config import DOWNSCALED, RELEASED
 from src.studies.resolution.config import SMOKE as RESOLUTION_SMOKE
 from src.studies.resolution.plan import resolution_trial
 from src.training.networks import build, load_network
-from src.trials import Trial
-from src.trials_table import save_trial
+from src.training.trial import Trial
 from tests.colour_images import instead_of_cifar10
 from tests.killed_at import APPENDED, ASIDE, IN_PLACE, TORN, TORN_ASIDE, assert_kills_change_nothing
 

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 
 from src.base import Precision
-from src.claims import Judgement, judge
-from src.conditions import Condition, HasColumns, select
-from src.places import Places
-from src.records import Records
+from src.claims.claim import Judgement, judge
+from src.experiments.conditions import Condition, HasColumns, select
+from src.experiments.folders import Places
+from src.experiments.trial_table import save_trial
+from src.storage.records import Records
 from src.studies.resolution.claims import all_claims
 from src.studies.resolution.config import RELEASED, SMOKE, Profile, Protocol, Variant
 from src.studies.resolution.corrected import conditions as corrected_conditions
 from src.studies.resolution.corrected.plan import CorrectedJob
 from src.studies.resolution.evidence import Evidence, load_evidence
 from src.studies.resolution.plan import Job, resolution_trial, test_order
-from src.trials_table import save_trial
 from tests.studies.resolution.corrected import corrected_folder
 
 SMALL = replace(SMOKE, test_images=(50, 100), sweep_images=50)

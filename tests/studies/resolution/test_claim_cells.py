@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.certification_log import Fixed, Sequential
-from src.claims import Outcome, Verdict
-from src.conditions import Attack, Condition, Smoothing
-from src.metrics import Interval, bootstrap_against_published, newcombe_interval, wilson_interval
-from src.places import Places
+from src.certification.log import Fixed, Sequential
+from src.claims.claim import Outcome, Verdict
+from src.experiments.conditions import Attack, Condition, Smoothing
+from src.experiments.folders import Places
+from src.statistics.intervals import Interval, bootstrap_against_published, newcombe_interval, wilson_interval
 from src.studies.resolution.claim_cells import agreement, cell_claims
 from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SEEDS, SMOKE, UPSCALED_AI, WRITTEN, Variant
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED

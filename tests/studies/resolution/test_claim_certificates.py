@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from src.base import ABSTAIN
-from src.certification_log import Fixed, Sequential
-from src.claims import Outcome, Verdict
-from src.conditions import Attack, Condition
-from src.paired import Pairs, mcnemar, paired_difference
-from src.places import Places
-from src.smoothing.certification import certified_radius, lower_confidence_bound
+from src.certification.log import Fixed, Sequential
+from src.claims.claim import Outcome, Verdict
+from src.experiments.conditions import Attack, Condition
+from src.experiments.folders import Places
+from src.smoothing.radius import certified_radius, lower_confidence_bound
+from src.statistics.paired import Pairs, mcnemar, paired_difference
 from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED, NORMAL, WRITTEN
 from src.studies.resolution.corrected import conditions as corrected

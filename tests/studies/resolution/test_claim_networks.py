@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.claims import Outcome, Verdict
-from src.conditions import Attack, Condition
-from src.metrics import newcombe_interval
-from src.paired import Pairs, paired_difference
-from src.places import Places
+from src.claims.claim import Outcome, Verdict
+from src.experiments.conditions import Attack, Condition
+from src.experiments.folders import Places
+from src.statistics.intervals import newcombe_interval
+from src.statistics.paired import Pairs, paired_difference
+from src.statistics.seeds import trainings_interval
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,
@@ -29,7 +30,6 @@ from src.studies.resolution.config import (
     Protocol,
     Variant,
 )
-from src.trainings import trainings_interval
 from tests.studies.resolution.corrected.corrected_folder import places as places_in
 from tests.studies.resolution.records_folder import LARGE, SMALL, flip, job, judged_claim, write, write_fit
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from src.base import ABSTAIN
-from src.claims import Outcome, Verdict
-from src.conditions import Attack, Condition, Smoothing, select
-from src.paired import Pairs, mcnemar, paired_difference
-from src.places import Places
+from src.claims.claim import Outcome, Verdict
+from src.experiments.conditions import Attack, Condition, Smoothing, select
+from src.experiments.folders import Places
+from src.statistics.paired import Pairs, mcnemar, paired_difference
 from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED, NORMAL, SWEEP_SIGMAS, WRITTEN
 from src.studies.resolution.corrected import conditions as corrected

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.certification_log import Fixed
-from src.claims import Claim
-from src.conditions import Condition
-from src.places import Places
+from src.certification.log import Fixed
+from src.claims.claim import Claim
+from src.experiments.conditions import Condition
+from src.experiments.folders import Places
 from src.studies.resolution import conclusion
 from src.studies.resolution.claim_smoothing import smoothing_changes_nothing
 from src.studies.resolution.claims import all_claims

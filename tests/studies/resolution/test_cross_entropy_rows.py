@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.conditions import CROSS_ENTROPY, Condition
-from src.places import Places
-from src.records import Records
+from src.experiments.conditions import CROSS_ENTROPY, Condition
+from src.experiments.folders import Places
+from src.storage.records import Records
 from src.studies.resolution.config import DOWNSCALED, RELEASED, WRITTEN, Protocol
 from src.studies.resolution.corrected.conditions import CROSS_ENTROPY_FGSM, FGSM
 from src.studies.resolution.corrected.config import REDUCED, Attacks

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.conditions import Condition, select
-from src.metrics import bootstrap_against_published
-from src.paired import Pairs, mcnemar, paired_difference
-from src.places import Places
+from src.experiments.conditions import Condition, select
+from src.experiments.folders import Places
+from src.statistics.intervals import bootstrap_against_published
+from src.statistics.paired import Pairs, mcnemar, paired_difference
 from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED
 from src.studies.resolution.difference_table import difference_table

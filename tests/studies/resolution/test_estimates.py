@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src import estimates
-from src.arrays import save_arrays
-from src.conditions import Condition
+from src.experiments import estimates
+from src.experiments.conditions import Condition
+from src.experiments.trial_table import save_trial
+from src.storage.arrays import save_arrays
 from src.studies.resolution import estimates as resolution_estimates
 from src.studies.resolution import plan
 from src.studies.resolution.config import (
@@ -32,7 +33,6 @@ from src.studies.resolution.config import (
 )
 from src.studies.resolution.estimates import Estimate, estimate, print_plan
 from src.studies.resolution.plan import Job, Places, jobs, resolution_trial
-from src.trials_table import save_trial
 from tests.studies.resolution.records_folder import write_fit, write_votes
 
 OPERATIONS = {

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from src.base import ABSTAIN, InputError
-from src.certification_log import Fixed
-from src.conditions import Condition
+from src.certification.log import Fixed
+from src.experiments.conditions import Condition
 from src.studies.resolution import plan
 from src.studies.resolution.config import (
     CONTROL,

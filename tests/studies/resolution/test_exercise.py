@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from src.base import InputError, LabeledImages
+from src.experiments.trial_table import save_trial
 from src.studies.resolution import showing
 from src.studies.resolution.config import DOWNSCALED, RELEASED, SMOKE
 from src.studies.resolution.exercise import abstentions, downscaled_network, smooth_and_attack
 from src.studies.resolution.plan import resolution_trial
-from src.trials_table import save_trial
 from tests.linear_models import linear_network
 
 

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from src.base import InputError
-from src.claims import judge
-from src.places import Places
+from src.claims.claim import judge
+from src.experiments.folders import Places
 from src.studies.resolution.claim_smoothing import MARGIN
 from src.studies.resolution.claims import all_claims, write_claims
 from src.studies.resolution.config import DOWNSCALED, NORMAL, WRITTEN

@@ -15,9 +15,10 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from src.arrays import save_arrays
 from src.base import InputError
-from src.metrics import wilson_interval
+from src.experiments.trial_table import save_trial
+from src.statistics.intervals import wilson_interval
+from src.storage.arrays import save_arrays
 from src.studies.resolution.config import PAPER, PROTOCOLS, SWEEP_EPSILONS, SWEEP_SIGMAS, VARIANTS
 from src.studies.resolution.figure_architecture import layers, parameters
 from src.studies.resolution.figures import (
@@ -33,7 +34,6 @@ from src.studies.resolution.figures import (
 from src.studies.resolution.plan import examples_path, resolution_trial
 from src.studies.resolution.published_tables import reported
 from src.studies.resolution.tables import TABLES
-from src.trials_table import save_trial
 
 FROM_A_FOLDER = (resolutions, accuracy, sigma_sweep, epsilon_sweep, adversarial_examples)
 ROOT = Path(__file__).parents[3]

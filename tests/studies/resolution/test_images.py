@@ -30,7 +30,7 @@ from src.studies.resolution.config import (
 )
 from src.studies.resolution.images import training_images
 from src.training import networks
-from src.trials import TrialFolder
+from src.training.trial import TrialFolder
 
 QUIET = replace(RELEASED, train_noise=0.0)
 """The released protocol's images before the noise."""

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.conditions import Attack, Condition
-from src.paired import Pairs, paired_difference
-from src.places import Places
+from src.experiments.conditions import Attack, Condition
+from src.experiments.folders import Places
+from src.statistics.paired import Pairs, paired_difference
+from src.statistics.seeds import paired_trainings_interval
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,
@@ -26,7 +27,6 @@ from src.studies.resolution.config import (
 from src.studies.resolution.evidence import load_evidence
 from src.studies.resolution.figure_outlier import outlier
 from src.studies.resolution.outlier_table import OUTLIER, outlier_table
-from src.trainings import paired_trainings_interval
 from tests.studies.resolution.records_folder import SMALL, Wrong, flip, job, write
 
 LOW, HIGH = NOTEBOOK_EPSILONS

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from src.base import Precision
-from src.conditions import Attack, Condition, Smoothing
+from src.experiments.conditions import Attack, Condition, Smoothing
 from src.studies.resolution import plan
 from src.studies.resolution.config import (
     CONTROL,
@@ -29,7 +29,7 @@ from src.studies.resolution.config import (
     Variant,
 )
 from src.studies.resolution.plan import Job, Places, jobs, number_of_training_images, resolution_trial
-from src.trials import Trial
+from src.training.trial import Trial
 from tests.studies.resolution.records_folder import write_fit, write_votes
 
 TWO = replace(SMOKE, test_images=(3, 5), sweep_images=2)

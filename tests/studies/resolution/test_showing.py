@@ -11,16 +11,16 @@ import pytest
 
 from src.base import InputError
 from src.datasets.resolution import Resolution
-from src.places import Places
-from src.plotting import PANEL
-from src.showing import DISPLAYED
+from src.experiments.folders import Places
+from src.experiments.trial_table import save_trial
+from src.reporting.notebooks import DISPLAYED
+from src.reporting.plotting import PANEL
 from src.studies.resolution import showing
 from src.studies.resolution.config import DOWNSCALED, NORMAL, RELEASED, SMOKE
 from src.studies.resolution.evidence import load_evidence
 from src.studies.resolution.plan import resolution_trial
 from src.studies.resolution.sweep_tables import sigma_sweep
 from src.studies.resolution.tables import evaluated
-from src.trials_table import save_trial
 from tests.studies.resolution.records_folder import SMALL, job, write
 
 ROOT = Path(__file__).parents[3]

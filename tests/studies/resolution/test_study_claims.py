@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.certification_log import Fixed
-from src.claims import Comparison, Judgement, Outcome, Verdict, judge
-from src.metrics import Interval
-from src.places import Places
+from src.certification.log import Fixed
+from src.claims.claim import Comparison, Judgement, Outcome, Verdict, judge
+from src.experiments.folders import Places
+from src.statistics.intervals import Interval
 from src.studies.resolution.claims import CLAIM_TABLES, all_claims, sentence_claims, write_claims
 from src.studies.resolution.config import PAPER, RELEASED, RELEASED_112, UPSCALED_AI, VARIANTS, WRITTEN
 from src.studies.resolution.corrected.config import FULL, Attacks

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from src.claims import Claim, Comparison, Judgement, Outcome
-from src.conditions import Condition
-from src.metrics import Interval
-from src.places import Places
-from src.report_parts import Picture, Table
+from src.claims.claim import Claim, Comparison, Judgement, Outcome
+from src.experiments.conditions import Condition
+from src.experiments.folders import Places
+from src.reporting.parts import Picture, Table
+from src.statistics.intervals import Interval
 from src.studies.resolution import conclusion, figures, tables
 from src.studies.resolution.claims import CLAIM_TABLES
 from src.studies.resolution.config import CONTROL, DOWNSCALED, NORMAL, UPSCALED_AI, WRITTEN
@@ -26,8 +26,8 @@ from src.studies.resolution.outlier_table import OUTLIER
 from src.studies.resolution.report import REPORT, TITLE, write_study_report
 from src.studies.resolution.report_sections import COLUMNS, SECTIONS, sections
 from src.studies.resolution.sweep_tables import epsilon_sweep, sigma_sweep
+from tests.reporting.test_report import headers, parse
 from tests.studies.resolution.records_folder import SMALL, job, write
-from tests.test_report import headers, parse
 
 NAMED = [name for _, _, *named in SECTIONS for name, _ in named]
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from src.base import InputError
-from src.conditions import Attack, Condition, Smoothing
+from src.experiments.conditions import Attack, Condition, Smoothing
+from src.experiments.trial_table import save_trial
 from src.studies.resolution import plan
 from src.studies.resolution.config import (
     CONTROL,
@@ -32,7 +33,6 @@ from src.studies.resolution.plan import Job, Places, resolution_trial
 from src.studies.resolution.published_tables import published_table, reported
 from src.studies.resolution.sweep_tables import epsilon_sweep, sigma_sweep
 from src.studies.resolution.tables import TABLES, write_tables
-from src.trials_table import save_trial
 
 PROFILE = replace(SMOKE, test_images=(20, 50), sweep_images=10)
 Z = 1.959963984540054

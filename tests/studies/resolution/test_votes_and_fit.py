@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from src.base import LabeledImages
-from src.conditions import Condition, Smoothing, select
 from src.datasets.mnist import Mnist
+from src.experiments.conditions import Condition, Smoothing, select
 from src.studies.resolution import plan
 from src.studies.resolution.config import DOWNSCALED, NORMAL, PAPER, RELEASED, SMOKE, UPSCALED_AI, WRITTEN, Protocol
 from src.studies.resolution.plan import Job, Places, training_indices
@@ -128,7 +128,7 @@ class TestMissing:
 
 def test_votes_and_training_images_of_a_network(places: Places) -> None:
     """Counts add up to the draws or less, and predict as the records of the same images do: the noise is the same."""
-    from src.evaluation import Evaluator, evaluate
+    from src.experiments.evaluation import Evaluator, evaluate
     from src.studies.resolution.execute import _count_votes, _evaluate_on_training_images
     from src.studies.resolution.images import test_images, training_images
     from src.training.networks import build

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from src.base import ABSTAIN
-from src.metrics import CONFIDENCE, Interval, certified_accuracy, wilson_interval
+from src.statistics.intervals import CONFIDENCE, Interval, certified_accuracy, wilson_interval
 from src.studies.resolution.config import FULL_SCALE
 from src.studies.resolution.corrected.conditions import CONDITION
 from src.studies.resolution.corrected.measurements import IDENTITY, Log, Measured

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from src.base import ABSTAIN
-from src.metrics import (
+from src.statistics.intervals import (
     CONFIDENCE,
     Interval,
     average_certified_radius,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.metrics import Interval, certified_radii, paired_bootstrap, wilson_interval
+from src.statistics.intervals import Interval, certified_radii, paired_bootstrap, wilson_interval
 from src.studies.resolution.corrected.certificate_tables import acr
 from src.studies.resolution.corrected.measurements import IDENTITY, METHOD, Log, Measured, shown
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from src.conditions import round9
+from src.experiments.conditions import round9
 from src.studies.resolution.corrected.config import ALPHA, FGSM_EPSILONS, L2_SHARES, Attacks
 
 COLUMNS = {
@@ -36,7 +36,7 @@ KEY = ("trial", *CONDITION, "image")
 FGSM: Literal["fgsm-log-odds"] = "fgsm-log-odds"
 
 CROSS_ENTROPY_FGSM = "fgsm"
-"""FGSM of rows made before it climbed the log-odds; see `src.conditions.CROSS_ENTROPY`."""
+"""FGSM of rows made before it climbed the log-odds; see `src.experiments.conditions.CROSS_ENTROPY`."""
 
 PGD_STEPS = 20
 

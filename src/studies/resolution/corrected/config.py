@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from src.certification_log import Fixed, Sequential
+from src.certification.log import Fixed, Sequential
 from src.studies.resolution.config import (
     CONTROL,
     CONTROL_SMALL,

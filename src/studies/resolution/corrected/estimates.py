@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from src.base import N0
-from src.certification_log import Fixed, Sequential
-from src.places import Places
+from src.certification.log import Fixed, Sequential
+from src.experiments.folders import Places
+from src.experiments.trial_table import load_trials
 from src.studies.resolution.corrected.conditions import Condition, conditions
 from src.studies.resolution.corrected.config import BATCH_SIZE
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.estimates import Estimate, costs, print_estimates
-from src.trials_table import load_trials
 
 SEQUENTIAL_SHARE = 1 / 10
 """Of the cap that an image takes on average; for grids up to 3 sigma about so much was measured, else less."""

@@ -13,10 +13,10 @@ from src.attacks.fgsm import FGSM
 from src.attacks.pgd import PGD
 from src.attacks.smoothed_pgd import SmoothedPGD
 from src.base import LabeledImages
-from src.evaluation import Evaluator
-from src.smoothing.certification import prediction
+from src.experiments.evaluation import Evaluator
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.noise import Stream
+from src.smoothing.radius import prediction
 from src.studies.resolution.corrected.conditions import Attack, Condition
 from src.studies.resolution.corrected.config import ALPHA
 

@@ -8,13 +8,13 @@ import sys
 import keras
 
 from src.base import N0, LabeledImages
-from src.certifying import certify_images
+from src.certification.certify_images import certify_images
+from src.cli.progress import stage
 from src.datasets.mnist import Mnist
 from src.datasets.resolution import at_resolution
-from src.evaluation import evaluate
-from src.places import Places
-from src.progress import stage
-from src.provenance import provenance
+from src.experiments.evaluation import evaluate
+from src.experiments.folders import Places
+from src.experiments.trial_table import refuse_other_weights, save_trial
 from src.studies.resolution.config import TRAIN_SPLIT
 from src.studies.resolution.corrected.conditions import conditions, current
 from src.studies.resolution.corrected.config import ALPHA, Training
@@ -24,7 +24,7 @@ from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.plan import test_order, train_order
 from src.training.losses import loss_of
 from src.training.networks import load_network, train_network
-from src.trials_table import refuse_other_weights, save_trial
+from src.training.provenance import provenance
 
 
 def execute(job: CorrectedJob, places: Places, mnist: Mnist, esrgan: str | None) -> None:

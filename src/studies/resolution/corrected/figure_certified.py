@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.metrics import certified_radii
-from src.plotting import PAPER_MARK, styled
+from src.reporting.plotting import PAPER_MARK, styled
+from src.statistics.intervals import certified_radii
 from src.studies.resolution.config import NORMAL
 from src.studies.resolution.corrected.certificate_tables import PUBLISHED_DRAWS, published_for
 from src.studies.resolution.corrected.figure_choices import (

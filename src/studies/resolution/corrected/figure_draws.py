@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from src.plotting import BLUE, GREY, ORANGE, VERMILION, WIDTH, styled
+from src.reporting.plotting import BLUE, GREY, ORANGE, VERMILION, WIDTH, styled
 from src.studies.resolution.corrected.comparison_tables import largest_fixed
 from src.studies.resolution.corrected.figure_parts import handle, missing_figure
 from src.studies.resolution.corrected.measurements import Log, Measured, load_measurements

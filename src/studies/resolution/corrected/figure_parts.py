@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from src.metrics import wilson_interval
-from src.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, SERIES, SKY, VERMILION, WIDTH
+from src.reporting.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, SERIES, SKY, VERMILION, WIDTH
+from src.statistics.intervals import wilson_interval
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.config import SIGMAS
 from src.studies.resolution.corrected.measurements import Measured

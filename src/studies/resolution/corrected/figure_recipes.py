@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import BLUE, GREY, PAPER_MARK, styled
+from src.reporting.plotting import BLUE, GREY, PAPER_MARK, styled
 from src.studies.resolution.config import NORMAL
 from src.studies.resolution.corrected.certificate_tables import published
 from src.studies.resolution.corrected.comparison_tables import recipes_table

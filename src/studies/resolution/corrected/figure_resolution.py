@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from src.metrics import certified_radii
-from src.plotting import WIDTH, styled
+from src.reporting.plotting import WIDTH, styled
+from src.statistics.intervals import certified_radii
 from src.studies.resolution.corrected.comparison_tables import common
 from src.studies.resolution.corrected.figure_choices import entitled, gaussian, one_of_each, same_draws, schedules
 from src.studies.resolution.corrected.figure_parts import (

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.metrics import certified_radii
-from src.plotting import WIDTH, styled
+from src.reporting.plotting import WIDTH, styled
+from src.statistics.intervals import certified_radii
 from src.studies.resolution.config import FULL_SCALE
 from src.studies.resolution.corrected.attack_tables import certified_log, robust_accuracy_table
 from src.studies.resolution.corrected.conditions import FGSM

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from src.metrics import wilson_interval
-from src.plotting import SERIES, WIDTH, plain_ticks, styled
+from src.reporting.plotting import SERIES, WIDTH, plain_ticks, styled
+from src.statistics.intervals import wilson_interval
 from src.studies.resolution.corrected.attack_tables import smoothed_attack_table
 from src.studies.resolution.corrected.figure_parts import (
     ACCURACY_LIMITS,

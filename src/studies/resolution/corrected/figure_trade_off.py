@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.plotting import GREY, WIDTH, styled
+from src.reporting.plotting import GREY, WIDTH, styled
 from src.studies.resolution.corrected.attack_tables import robust_accuracy_table
 from src.studies.resolution.corrected.certificate_tables import acr
 from src.studies.resolution.corrected.comparison_tables import common

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from src.plotting import save
-from src.progress import stage
+from src.cli.progress import stage
+from src.reporting.plotting import save
 from src.studies.resolution.corrected.figure_certified import certified_accuracy
 from src.studies.resolution.corrected.figure_draws import draws
 from src.studies.resolution.corrected.figure_recipes import recipes

@@ -12,14 +12,14 @@ from typing import Any
 import pandas as pd
 
 from src.base import InputError
-from src.certification_log import CertificationLog, Fixed, Sequential
-from src.records import Records
-from src.smoothing.certification import round_down
+from src.certification.log import CertificationLog, Fixed, Sequential
+from src.experiments.trial_table import load_trials
+from src.smoothing.radius import round_down
+from src.storage.records import Records
 from src.studies.resolution.config import VARIANTS
 from src.studies.resolution.corrected.conditions import COLUMNS, KEY, current
 from src.studies.resolution.corrected.config import CORRECTED, PROFILES
-from src.trials import Trial
-from src.trials_table import load_trials
+from src.training.trial import Trial
 
 IDENTITY = (
     "variant", "resized_by", "side", "recipe", "schedule", "train_images", "epochs", "seed", "precision", "sigma",

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from src.base import N0, Precision
-from src.certification_log import CertificationLog, Fixed, Sequential
-from src.conditions import missing_images
+from src.certification.log import CertificationLog, Fixed, Sequential
 from src.datasets.esrgan import handle_identity
-from src.places import Places
-from src.records import Records
+from src.experiments.conditions import missing_images
+from src.experiments.folders import Places
+from src.storage.records import Records
 from src.studies.resolution.config import STUDY, Variant
 from src.studies.resolution.corrected.conditions import (
     COLUMNS,
@@ -32,7 +32,7 @@ from src.studies.resolution.corrected.config import (
     Work,
 )
 from src.studies.resolution.plan import test_order
-from src.trials import Trial
+from src.training.trial import Trial
 
 
 def corrected_trial(

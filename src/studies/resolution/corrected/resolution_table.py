@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.claims import simultaneous_confidence
-from src.metrics import Interval, certified_radii, paired_bootstrap
+from src.claims.claim import simultaneous_confidence
+from src.statistics.intervals import Interval, certified_radii, paired_bootstrap
 from src.studies.resolution.config import NORMAL
 from src.studies.resolution.corrected.comparison_tables import BOOTSTRAP_SEED, common
 from src.studies.resolution.corrected.measurements import IDENTITY, Log, Measured, shown

@@ -7,18 +7,18 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from src.certification_log import read_log
+from src.certification.log import read_log
 from src.datasets.esrgan import load_esrgan
 from src.datasets.mnist import load_mnist
-from src.files import sha256
-from src.places import Places
-from src.running import Products, finish
+from src.experiments.folders import Places
+from src.experiments.run import Products, finish
+from src.experiments.trial_table import load_trials
+from src.storage.files import sha256
 from src.studies.resolution.corrected.conditions import FGSM
 from src.studies.resolution.corrected.figures import FIGURES, write_figures
 from src.studies.resolution.corrected.plan import CorrectedJob, results
 from src.studies.resolution.corrected.summary import print_summary
 from src.studies.resolution.corrected.tables import TABLES, write_tables
-from src.trials_table import load_trials
 
 
 def run(jobs: Sequence[CorrectedJob], places: Places, esrgan: str | None, prepare: Callable[[], None]) -> None:

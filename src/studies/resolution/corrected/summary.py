@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from src.smoothing.certification import round_down
+from src.smoothing.radius import round_down
 
 
 def print_summary(folder: Path) -> None:

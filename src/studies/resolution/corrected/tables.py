@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.files import write_text
+from src.storage.files import write_text
 from src.studies.resolution.corrected.attack_tables import (
     minimal_perturbations_table,
     robust_accuracy_table,

@@ -11,9 +11,10 @@ import pandas as pd
 from scipy import stats
 
 from src.base import ABSTAIN
-from src.certification_log import Fixed, Sequential
-from src.certification_text import LATER
-from src.smoothing.certification import certified_radius, probability_at
+from src.certification.log import Fixed, Sequential
+from src.certification.log_format import LATER
+from src.experiments.trial_table import save_trial
+from src.smoothing.radius import certified_radius, probability_at
 from src.studies.resolution.config import Variant
 from src.studies.resolution.corrected.conditions import conditions
 from src.studies.resolution.corrected.config import (
@@ -28,7 +29,6 @@ from src.studies.resolution.corrected.config import (
 from src.studies.resolution.corrected.plan import CorrectedJob, corrected_trial, results
 from src.studies.resolution.plan import Places, test_order
 from src.training.recipes import Recipe
-from src.trials_table import save_trial
 
 PROFILE = PROFILES[0]
 

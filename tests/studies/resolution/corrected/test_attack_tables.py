@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from src.base import ABSTAIN
-from src.certification_log import Fixed
+from src.certification.log import Fixed
 from src.studies.resolution.config import DOWNSCALED
 from src.studies.resolution.corrected.attack_tables import median_interval
 from src.studies.resolution.corrected.conditions import Attack, Condition

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.base import Precision
-from src.certification_log import Fixed
+from src.certification.log import Fixed
 from src.studies.resolution.config import DOWNSCALED, NORMAL
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED
 from src.studies.resolution.corrected.figure_choices import alike_logs, schedules

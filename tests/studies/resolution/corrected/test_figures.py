@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from src.base import ABSTAIN
-from src.certification_log import Fixed, Sequential
-from src.metrics import certified_radii
+from src.certification.log import Fixed, Sequential
+from src.statistics.intervals import certified_radii
 from src.studies.resolution.config import CONTROL_SMALL, DOWNSCALED, NORMAL, VARIANTS, Variant
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Attacks, Schedule
 from src.studies.resolution.corrected.figures import (

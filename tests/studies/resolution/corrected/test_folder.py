@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from src.base import InputError
-from src.certification_log import Fixed
+from src.certification.log import Fixed
 from src.studies.resolution.config import DOWNSCALED, NORMAL
 from src.studies.resolution.corrected.config import FULL
 from src.studies.resolution.corrected.plan import corrected_jobs

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.certification_log import Fixed, Sequential
+from src.certification.log import Fixed, Sequential
 from src.studies.resolution import plan
 from src.studies.resolution.config import CONTROL_SMALL, DOWNSCALED, NORMAL, UPSCALED_AI, VARIANTS
 from src.studies.resolution.corrected.conditions import Attack, Condition, conditions, swept

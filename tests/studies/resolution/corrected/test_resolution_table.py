@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.certification_log import Fixed, Sequential
+from src.certification.log import Fixed, Sequential
 from src.studies.resolution.config import CONTROL, CONTROL_SMALL, DOWNSCALED, NORMAL, Variant
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Schedule
 from src.training.recipes import Consistency, Gaussian

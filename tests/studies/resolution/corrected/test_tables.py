@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from src.base import ABSTAIN
-from src.certification_log import Fixed, Sequential
+from src.certification.log import Fixed, Sequential
 from src.studies.resolution.config import CONTROL, DOWNSCALED, NORMAL
 from src.studies.resolution.corrected.certificate_tables import published
 from src.studies.resolution.corrected.config import COMPARISON, FULL, REDUCED, Schedule
