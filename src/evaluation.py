@@ -17,6 +17,7 @@ from src.conditions import Attack, Condition, HasColumns, Smoothing, missing_ima
 from src.labels import checked_indices
 from src.records import Records
 from src.smoothing.classifier import SmoothedClassifier
+from src.smoothing.finite import showing_nan
 from src.smoothing.votes import Votes
 
 BLOCK = 100
@@ -37,7 +38,7 @@ class Evaluator:
         self._attacks: dict[str, FGSM] = {}
         shape = tuple(network.input_shape[1:])
         self._forward = tf.function(
-            lambda images: network(images, training=False),
+            showing_nan(network),
             input_signature=[tf.TensorSpec([BLOCK, *shape], tf.float32)],
         )
 

@@ -17,8 +17,8 @@ from src.keras_defaults import keras_defaults
 from src.labels import checked_labels
 from src.progress import stage
 from src.provenance import provenance
-from src.smoothing.checks import check_emits_logits, check_takes_images
-from src.smoothing.finite import TRIED, check_finite_outputs, check_finite_weights
+from src.smoothing.checks import check_emits_logits, check_network, check_takes_images
+from src.smoothing.finite import TRIED, check_finite_outputs
 from src.training.beginning import begin
 from src.training.checkpoints import load_checkpoint, save_checkpoint
 from src.trials import TrialFolder
@@ -156,7 +156,7 @@ def _check(network: keras.Model, data: LabeledImages) -> None:
     checked_labels(data.labels, network.output_shape[-1])
     if not network.trainable_variables:
         raise InputError("network: it has nothing to train; set layer.trainable = True where weights may change.")
-    check_finite_weights(network)
+    check_network(network)
     check_finite_outputs(network, data.take(slice(0, TRIED)).as_float(), data.indices)
     check_emits_logits(network)
 
