@@ -169,6 +169,8 @@ def diagnose(attack: FGSM | PGD, images: np.ndarray, labels: np.ndarray, epsilon
     Raises:
         InputError: as the attack.
     """
+    if not isinstance(attack, FGSM | PGD):
+        raise InputError(f"attack: expected FGSM or PGD, got {type(attack).__name__}; call the checks one by one.")
     images, labels = np.asarray(images, np.float32), np.asarray(labels)
     norm: Norm = attack.norm if isinstance(attack, PGD) else "linf"
 

@@ -48,7 +48,7 @@ class FoolboxAttack:
         if output not in get_args(Output):
             raise InputError(f"output: expected 'logits' or 'softmax', got {output!r}.")
         check_network(network)
-        emits_softmax = emits_probabilities(network)
+        emits_softmax = output == "softmax" and emits_probabilities(network)
         if output == "logits":
             check_emits_logits(network, otherwise=" To attack the softmax as it is, ask for it: output='softmax'.")
         self.bounds = as_bounds(bounds)
@@ -95,7 +95,7 @@ class FoolboxAttack:
                 tape.watch(block)
                 loss = self._losses(self._attacked(block), tf.constant(labels[rows]))
             gradient = tape.gradient(loss, block)
-            check_gradient(gradient, rows)
+            check_finite(gradient, rows)
             values[places] = gradient.numpy()[: places.stop - places.start]
         return values
 
@@ -135,6 +135,7 @@ class FoolboxAttack:
             block = tf.constant(images[rows])
             _, clipped, success = attack_on(rows)(self._model, block, criterion, epsilons=epsilon)
             count = places.stop - places.start
+            check_finite(clipped, rows, "the attack on")
             # Adding the perturbation to the image again, Foolbox rounds beyond bounds other than 0 and 1.
             adversarial[places] = np.clip(clipped.numpy()[:count], self.bounds.lower, self.bounds.upper)
             fooled[places] = success.numpy()[:count]
@@ -161,17 +162,17 @@ class Climb:
     ) -> tuple[eagerpy.Tensor, eagerpy.Tensor]:
         """As Foolbox's; raises InputError where a gradient is not finite, whose sign would be no direction."""
         value, gradient = eagerpy.value_and_grad(loss_fn, x)
-        check_gradient(gradient.raw, self.rows)
+        check_finite(gradient.raw, self.rows)
         return value, gradient
 
 
-def check_gradient(gradient: tf.Tensor, rows: np.ndarray) -> None:
-    """Raise InputError unless the gradient of each image is finite; the message names the first image's row."""
-    finite = tf.reduce_all(tf.math.is_finite(tf.reshape(gradient, [len(rows), -1])), axis=1).numpy()
+def check_finite(values: tf.Tensor, rows: np.ndarray, what: str = "the network's gradient for") -> None:
+    """Raise InputError unless what was computed for each image is finite; the message names the first image's row."""
+    finite = tf.reduce_all(tf.math.is_finite(tf.reshape(values, [len(rows), -1])), axis=1).numpy()
     if not finite.all():
         raise InputError(
-            f"the network's gradient for image {rows[np.argmin(finite)]} of the batch is not finite; so there is no "
-            "attack. Look for a layer without a derivative there (a root or logarithm at 0), or for an overflow."
+            f"{what} image {rows[np.argmin(finite)]} of the batch is not finite; so there is no attack. Look for a "
+            "layer without a derivative there (a root or logarithm at 0), or for an overflow."
         )
 
 

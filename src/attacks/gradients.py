@@ -7,6 +7,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from src.smoothing.finite import showing_nan
+
 SCALES = tuple(2.0**power for power in (12, 6, 0, -6, -12))
 """By which a float16 network's gradients are multiplied on their way back, from the first that leaves them finite."""
 
@@ -22,8 +24,10 @@ def in_float32(network: keras.Model) -> Differentiable:
     2018). Scales are powers of 2, whose division afterwards is exact. With no scale finite, the gradient is not.
     """
 
+    answers = showing_nan(network)
+
     def outputs(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(network(images, training=False), tf.float32)
+        return tf.cast(answers(images), tf.float32)
 
     if not any(layer.compute_dtype == "float16" for layer in network._flatten_layers()):
         return outputs

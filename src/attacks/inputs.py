@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from src.base import Bounds, InputError, checked_labels
 from src.smoothing.checks import check_indices
-from src.smoothing.finite import check_finite_images
+from src.smoothing.finite import check_finite_images, float_images
 
 PIXEL_RANGE = 255
 """The width of bounds from which on images in [0, 1] show that they are in another unit."""
@@ -42,6 +43,8 @@ def as_bounds(bounds: Bounds | tuple[float, float] | None) -> Bounds:
         lower, upper = (float(end) for end in bounds)
     except (TypeError, ValueError) as error:
         raise InputError(f"bounds: expected (lower, upper), e.g. (0, 1), got {bounds!r}.") from error
+    if not math.isfinite(upper - lower):
+        raise InputError(f"bounds: expected finite numbers, got ({lower}, {upper}).")
     return Bounds(lower, upper)
 
 
@@ -60,18 +63,19 @@ def check_batch(
     Raises:
         InputError: images and labels do not fit the network, the bounds or each other, or an image is not finite.
     """
-    images = np.asarray(images, np.float32)
+    given, images = images, float_images(images)
+    are_whole = np.asarray(given).dtype.kind in "iu"
     if images.ndim == 0 or images.shape[1:] != shape:
         raise InputError(f"images: expected shape (batch, {', '.join(map(str, shape))}), got {images.shape}.")
     check_finite_images(images)
-    _check_range(images, bounds, attack)
+    _check_range(images, bounds, attack, are_whole)
     labels = checked_labels(labels, classes)
     if len(labels) != len(images):
         raise InputError(f"images and labels: each image needs one label, got {images.shape} and {labels.shape}.")
     return images, labels
 
 
-def _check_range(images: np.ndarray, bounds: Bounds, attack: str) -> None:
+def _check_range(images: np.ndarray, bounds: Bounds, attack: str, are_whole: bool) -> None:
     lowest, highest = images.min(initial=bounds.lower), images.max(initial=bounds.upper)
     # Bounds such as 0.9 are no float32; an image that holds them is within.
     if not (lowest >= np.float32(bounds.lower) and highest <= np.float32(bounds.upper)):
@@ -81,8 +85,8 @@ def _check_range(images: np.ndarray, bounds: Bounds, attack: str) -> None:
         )
     width = bounds.upper - bounds.lower
     used = float(np.ptp(images)) if images.size else 0.0
-    # An image of one colour uses nothing of any range.
-    if width >= PIXEL_RANGE and 0 < used < USED_RANGE * width:
+    # An image of one colour uses nothing of any range, and whole numbers are no fractions of 255.
+    if not are_whole and width >= PIXEL_RANGE and 0 < used < USED_RANGE * width:
         raise InputError(
             f"images: their values go from {images.min():g} to {images.max():g}, which is almost nothing of the bounds "
             f"{bounds.lower:g} to {bounds.upper:g}. Give {attack} the range that they have, e.g. bounds=(0, 1); "

@@ -102,7 +102,7 @@ class PGD(FoolboxAttack):
         for restart in range(self._restarts):
             found = self._restart(images[left], labels[left], epsilon, indices[left], restart)
             outputs = self.outputs(found)
-            loss = special.logsumexp(outputs, axis=1) - outputs[np.arange(len(left)), labels[left]]
+            loss = _log_odds(outputs, labels[left])
             fooled = outputs.argmax(axis=1) != labels[left]
             better = fooled | (loss > losses[left])
             adversarial[left[better]], losses[left[better]] = found[better], loss[better]
@@ -122,6 +122,12 @@ class PGD(FoolboxAttack):
             return attack
 
         return self._run(attack_on, images, labels, epsilon)[0]
+
+
+def _log_odds(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(batch,) float64: as `losses.log_odds`, to tell restarts apart where the cross-entropy rounds to 0."""
+    wide, is_label = outputs.astype(np.float64), np.arange(outputs.shape[1]) == labels[:, None]
+    return special.logsumexp(np.where(is_label, -np.inf, wide), axis=1) - wide[is_label]
 
 
 class _Keyed(Climb):

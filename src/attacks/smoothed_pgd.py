@@ -15,7 +15,7 @@ from src.attacks.inputs import as_bounds, check_batch, check_count, check_epsilo
 from src.attacks.losses import padded_to_lanes, smoothed_ascent
 from src.base import Bounds, InputError
 from src.smoothing.checks import check_emits_logits, check_network, check_sigma
-from src.smoothing.finite import TRIED, check_finite_outputs
+from src.smoothing.finite import check_finite_with_noise
 from src.smoothing.monte_carlo import MonteCarlo, rows_that_fit
 from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 
@@ -70,7 +70,7 @@ class SmoothedPGD:
         steps, m = check_count("steps", steps), check_count("m", m)
         self._chunk = max(1, rows_that_fit(network) // m)
         self._ascend = _compile(network, sigma, norm, steps, m, self._chunk, seed, self._bounds)
-        self._softmax = MonteCarlo(network, lambda logits: tf.nn.softmax(tf.cast(logits, tf.float32)))
+        self._scores = MonteCarlo(network, _softmax_and_log_odds)
 
     def __call__(
         self, images: np.ndarray, labels: np.ndarray, epsilon: float, indices: np.ndarray | None = None
@@ -100,7 +100,8 @@ class SmoothedPGD:
             for restart in range(1, self._restarts):
                 found = self._restart(images, labels, epsilon, indices, restart)
                 scores = self._log_odds(found, labels, indices)
-                better = scores > highest
+                equal = scores[:, 0] == highest[:, 0]
+                better = (scores[:, 0] > highest[:, 0]) | (equal & (scores[:, 1] > highest[:, 1]))
                 best[better], highest[better] = found[better], scores[better]
         return best
 
@@ -120,19 +121,30 @@ class SmoothedPGD:
     def _try(self, images: np.ndarray, indices: np.ndarray) -> None:
         """Before the first attack, look for NaN on a few images with noise: a graph need not show it."""
         if not self._tried and len(images):
-            clean = images[:TRIED]
-            noise = np.random.default_rng(self._seed).standard_normal(clean.shape, np.float32)
-            check_finite_outputs(self._network, clean + np.float32(self._sigma) * noise, indices)
+            check_finite_with_noise(self._network, images, self._sigma, self._seed, indices)
             self._tried = True
 
     def _log_odds(self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """(batch,) float64: those of the mean softmax against the labels, over the draws that choose."""
+        """(batch, 2) float64: against the labels, those of the mean softmax over the draws that choose, and their mean.
+
+        The second tell restarts apart where even float64 makes the first infinite.
+        """
         n = CHOICE_BLOCKS * DRAW_BLOCK
-        sums = self._softmax(images, indices, self._sigma, n, self._seed, Stream.ATTACK).numpy()
+        sums = self._scores(images, indices, self._sigma, n, self._seed, Stream.ATTACK).numpy()
+        softmax, odds = np.split(sums, 2, axis=1)
         is_label = np.arange(self._classes) == labels[:, None]
         # The others' sum, not one minus the label's, which rounds to nothing.
         with np.errstate(divide="ignore"):
-            return np.log(sums.sum(axis=1, where=~is_label)) - np.log(sums.sum(axis=1, where=is_label))
+            of_mean = np.log(softmax.sum(axis=1, where=~is_label)) - np.log(softmax.sum(axis=1, where=is_label))
+        return np.stack([of_mean, odds[is_label]], axis=1)
+
+
+def _softmax_and_log_odds(logits: tf.Tensor) -> tf.Tensor:
+    """(rows, 2 * classes) float64: the softmax, and the log-odds against each class."""
+    logits = tf.cast(logits, tf.float64)
+    each = tf.repeat(logits[:, None], logits.shape[-1], axis=1)
+    others = tf.linalg.set_diag(each, tf.fill(tf.shape(logits), tf.constant(-math.inf, tf.float64)))
+    return tf.concat([tf.nn.softmax(logits), tf.reduce_logsumexp(others, axis=-1) - logits], axis=-1)
 
 
 def _compile(

@@ -15,6 +15,7 @@ from src.attacks.fgsm import FGSM
 from src.base import LabeledImages, checked_indices
 from src.experiments.conditions import Attack, Condition, HasColumns, Smoothing, missing_images
 from src.smoothing.classifier import SmoothedClassifier
+from src.smoothing.finite import showing_nan
 from src.smoothing.votes import Votes
 from src.storage.records import Records
 
@@ -36,7 +37,7 @@ class Evaluator:
         self._attacks: dict[str, FGSM] = {}
         shape = tuple(network.input_shape[1:])
         self._forward = tf.function(
-            lambda images: network(images, training=False),
+            showing_nan(network),
             input_signature=[tf.TensorSpec([BLOCK, *shape], tf.float32)],
         )
 

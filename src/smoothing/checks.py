@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.base import InputError
-from src.smoothing.finite import TRIED, check_finite_images, check_finite_weights
+from src.base import INDEX_END, InputError
+from src.smoothing.finite import TRIED, answers, check_finite_images, check_finite_weights, float_images
 from src.smoothing.radius import check_noise_size
 
 
@@ -37,13 +38,14 @@ def check_images(images: np.ndarray, shape: tuple[int, ...], indices: np.ndarray
         shape: of one image, as the network takes it.
         indices: the images' names, for messages; their positions by default.
     """
-    if not np.issubdtype(np.asarray(images).dtype, np.floating):
+    given = images
+    images = float_images(given)
+    if np.asarray(given).dtype.kind in "iub":
         # Noise on 0-255 with a sigma meant for [0, 1] changes nothing, and nobody notices.
         raise InputError(
-            f"images: expected floating-point numbers in the unit of sigma, got {np.asarray(images).dtype}. "
+            f"images: expected floating-point numbers in the unit of sigma, got {np.asarray(given).dtype}. "
             "Convert them, e.g. to float32 in [0, 1] by dividing by 255."
         )
-    images = np.asarray(images, np.float32)
     if images.shape[1:] != shape or images.ndim == 0:
         raise InputError(f"images: expected a batch of images of shape {shape}, got {images.shape}.")
     check_finite_images(images, indices)
@@ -55,7 +57,7 @@ def check_indices(indices: np.ndarray, count: int) -> None:
     got = f"{indices.dtype} of shape {indices.shape}"
     fitting = indices.shape == (count,) and np.issubdtype(indices.dtype, np.integer)
     if fitting:
-        outside = indices[(indices < 0) | (indices >= 2**31)]
+        outside = indices[(indices < 0) | (indices >= INDEX_END)]
         if len(outside) == 0:
             return
         got = str(outside[0])
@@ -80,7 +82,7 @@ def check_takes_images(network: keras.Model) -> None:
     if not isinstance(network, keras.Model):
         raise InputError(
             f"network: expected a Keras model, got {_kind(network)}. Load a saved one with "
-            "keras.models.load_model(path); put a function into a layer of a model."
+            "keras.models.load_model(path); make one of a layer by keras.Sequential([keras.Input(shape), layer])."
         )
     if keras.backend.backend() != "tensorflow":
         raise InputError(
@@ -116,13 +118,18 @@ def check_takes_images(network: keras.Model) -> None:
 
 
 def emits_probabilities(network: keras.Model) -> bool:
-    """Whether the network's outputs are probabilities.
+    """Whether the network's outputs are probabilities; a softmax or sigmoid can hide in any layer.
 
-    They are if those for random images sum to 1, as a softmax can hide in any layer, or if its last layer is a sigmoid.
+    Those of a softmax sum to 1. Those of sigmoids stay between 0 and 1 for any image, and come near both for some.
     """
-    outputs = tf.cast(network(_random_images(network), training=False), tf.float64).numpy()
-    sums_to_one = bool((outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2)
-    return sums_to_one or getattr(_last_layer(network), "activation", None) is keras.activations.sigmoid
+    outputs = tf.cast(answers(network, tf.constant(_random_images(network))), tf.float64).numpy()
+    if (outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < 1e-2:
+        return True
+    bounded = outputs
+    for probes in _extreme_images(network):
+        found = tf.cast(answers(network, tf.constant(probes)), tf.float64).numpy()
+        bounded = np.concatenate([bounded, found[np.isfinite(found).all(axis=1)]])
+    return bool(((bounded >= 0) & (bounded <= 1)).all() and bounded.min() < 0.1 and bounded.max() > 0.9)
 
 
 def check_emits(network: keras.Model, outputs: Literal["logits", "probabilities"]) -> None:
@@ -143,15 +150,21 @@ def check_emits_logits(network: keras.Model, otherwise: str = "") -> None:
 
 
 def _check_same_answers(network: keras.Model) -> None:
+    """Each image is asked about twice, the second time in another place and among other images."""
     images = _random_images(network)
-    first, second = (tf.cast(network(images, training=False), tf.float64).numpy() for _ in range(2))
+    others = 1 - images
+    half = len(images) // 2
+    first = tf.cast(answers(network, tf.constant(images)), tf.float64).numpy()
+    again = tf.cast(answers(network, tf.constant(np.concatenate([others[half:], images[half - 1 :: -1]]))), tf.float64)
+    second = again.numpy()[: half - 1 : -1]
     with np.errstate(invalid="ignore"):  # what is not finite is told of the user's own images
-        differ = np.abs(first - second).max() > 1e-3 * max(1e-6, np.abs(first).max())
+        differ = np.abs(first[:half] - second).max() > 1e-3 * max(1e-6, np.abs(first).max())
     if differ:
         raise InputError(
             "network: it answers the same image differently each time, with training=False, so that no certificate or "
             "attack could be repeated or resumed. Look for a layer that draws at inference (Dropout called with "
-            "training=True) and build the network without it: smoothing adds the noise."
+            "training=True), that keeps a state, or that mixes the images of a batch (BatchNormalization called with "
+            "training=True), and build the network without it: smoothing adds the noise."
         )
 
 
@@ -159,9 +172,14 @@ def _random_images(network: keras.Model) -> np.ndarray:
     return np.random.default_rng(0).random((TRIED, *network.input_shape[1:]), np.float32)
 
 
-def _last_layer(network: keras.Model) -> keras.Layer:
-    last = network.layers[-1]
-    return _last_layer(last) if isinstance(last, keras.Model) else last
+def _extreme_images(network: keras.Model) -> Iterator[np.ndarray]:
+    """Images far outside any range, as many at a time as the random ones."""
+    images = _random_images(network)
+    one_colour = np.ones_like(images)
+    one_colour[::2] = -1
+    for scale in (30.0, 1000.0):
+        for pattern in (images, -images, 2 * images - 1, one_colour):
+            yield np.float32(scale) * pattern
 
 
 def _kind(value: object) -> str:

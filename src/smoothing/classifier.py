@@ -18,7 +18,7 @@ from src.smoothing.checks import (
     check_network,
     check_sigma,
 )
-from src.smoothing.finite import TRIED, check_finite_outputs
+from src.smoothing.finite import check_finite_with_noise
 from src.smoothing.monte_carlo import MonteCarlo
 from src.smoothing.noise import Stream, check_seed
 from src.smoothing.radius import certified_radius, check_alpha, prediction
@@ -207,7 +207,5 @@ class SmoothedClassifier:
         """Look for NaN on the first images with noise, once for each sigma and before many votes: they may hide it."""
         if len(images) == 0 or (self.sigma in self._tried and n < MANY_VOTES):
             return
-        clean = images[:TRIED]
-        noise = np.random.default_rng(self.seed).standard_normal(clean.shape, np.float32)
-        check_finite_outputs(self._network, clean + np.float32(self.sigma) * noise, indices)
+        check_finite_with_noise(self._network, images, self.sigma, self.seed, indices)
         self._tried.add(self.sigma)

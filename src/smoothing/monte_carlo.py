@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from src.base import InputError
+from src.smoothing.finite import answers, showing_nan
 from src.smoothing.noise import DRAW_BLOCK, Stream, check_seed, noise_blocks
 
 Statistic = Callable[[tf.Tensor], tf.Tensor]
@@ -76,7 +77,8 @@ def _compile(
 ) -> Callable[..., tf.Tensor]:
     size = math.prod(shape)
     items_per_chunk = rows // DRAW_BLOCK
-    width = statistic(network(tf.zeros((1, *shape)), training=False)).shape[1]
+    outputs = showing_nan(network)
+    width = statistic(outputs(tf.zeros((1, *shape)))).shape[1]
 
     @tf.function(
         input_signature=[
@@ -108,7 +110,7 @@ def _compile(
             noise = noise_blocks(seed, stream, tf.gather(indices, position), first_block + block, size)
             clean = tf.reshape(tf.gather(images, position), [items_per_chunk, 1, size])
             noisy = tf.reshape(clean + sigma * noise, [rows, *shape])
-            values = tf.cast(statistic(network(noisy, training=False)), tf.float64)
+            values = tf.cast(statistic(outputs(noisy)), tf.float64)
             values = tf.reshape(values, [items_per_chunk, DRAW_BLOCK, width])
             draw = block[:, None] * DRAW_BLOCK + tf.range(DRAW_BLOCK, dtype=tf.int64)
             counted = (draw < n) & (chunk < items)[:, None]
@@ -153,7 +155,7 @@ def _values_of_layers(network: keras.Model) -> int:
     except (AttributeError, ValueError):
         # The layers of a user's own class are no part of a graph that Keras knows; those of the trace are.
         image = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32)
-        graph = tf.function(lambda images: network(images, training=False)).get_concrete_function(image).graph
+        graph = tf.function(lambda images: answers(network, images)).get_concrete_function(image).graph
         outputs = [output for operation in graph.get_operations() for output in operation.outputs]
     shapes = [tf.TensorShape(output.shape) for output in outputs]
     return sum(math.prod(size or 1 for size in shape[1:]) for shape in shapes if shape.rank)

@@ -17,7 +17,8 @@ def consistency(recipe: Consistency) -> Loss:
         network: keras.Model, images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         m = recipe.m
-        logits = network(copies(images, m) + noise_like(images, m, recipe.sigma, key), training=True)
+        noisy = copies(images, m) + noise_like(images, m, recipe.sigma, key)
+        logits = tf.cast(network(noisy, training=True), tf.float32)
         log_likelihoods = apart(tf.nn.log_softmax(logits), m)
         mean = tf.reduce_mean(tf.exp(log_likelihoods), axis=0)
         log_mean = tf.math.log(tf.maximum(mean, 1e-20))

@@ -18,7 +18,7 @@ def macer(recipe: MACER) -> Loss:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         k = recipe.k
         noisy = copies(images, k) + noise_like(images, k, recipe.sigma, key)
-        logits = apart(network(noisy, training=True), k)
+        logits = tf.cast(apart(network(noisy, training=True), k), tf.float32)
         mean = tf.reduce_mean(tf.nn.softmax(logits), axis=0)
         error = -tf.math.log(tf.maximum(tf.gather(mean, labels, batch_dims=1), 1e-20))
         hinge = recipe.sigma / 2 * margin_hinge(logits, labels, recipe.beta, recipe.gamma)

@@ -14,8 +14,8 @@ import tensorflow as tf
 from src.architectures.keras_defaults import keras_defaults
 from src.base import InputError, LabeledImages, TrainingError, checked_labels
 from src.cli.progress import stage
-from src.smoothing.checks import check_emits_logits, check_takes_images
-from src.smoothing.finite import TRIED, check_finite_outputs, check_finite_weights
+from src.smoothing.checks import check_emits_logits, check_network, check_takes_images
+from src.smoothing.finite import TRIED, check_finite_outputs
 from src.storage.files import write_text
 from src.training.beginning import begin
 from src.training.checkpoints import load_checkpoint, save_checkpoint
@@ -155,7 +155,7 @@ def _check(network: keras.Model, data: LabeledImages) -> None:
     checked_labels(data.labels, network.output_shape[-1])
     if not network.trainable_variables:
         raise InputError("network: it has nothing to train; set layer.trainable = True where weights may change.")
-    check_finite_weights(network)
+    check_network(network)
     check_finite_outputs(network, data.take(slice(0, TRIED)).as_float(), data.indices)
     check_emits_logits(network)
 

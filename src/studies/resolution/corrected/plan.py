@@ -122,7 +122,7 @@ class CorrectedJob:
         records, order = self.records(places).load(), test_order()[: attacks.images]
         wanted = conditions(attacks, self.sigma)
         if (records["attack"] == CROSS_ENTROPY_FGSM).any() and not places.trial(self.trial).is_complete:
-            wanted = tuple(one for one in wanted if one.attack is None or one.attack.name != FGSM)
+            wanted = tuple(asked for asked in wanted if asked.attack is None or asked.attack.name != FGSM)
         return sum(len(missing_images(records, condition, order)) for condition in wanted)
 
     def is_evaluated(self, places: Places) -> bool:
