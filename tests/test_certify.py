@@ -258,14 +258,17 @@ def test_of_two_runs_that_start_together_one_begins(
     @contextmanager
     def after_another_run(lock: Path, what: Path, way_out: str) -> Iterator[None]:
         with only_writer(lock, what, way_out):
-            CertificationLog(out, {"method": "fixed", "n": 7}).begin()
+            other = CertificationLog(out, {"method": "fixed", "n": 7})
+            other.begin()
+            other.append(pd.DataFrame({"idx": [0], "label": 1, "predict": 1, "radius": 0.1, "count": 7, "n": 7,
+                                       "seconds": 0.1, "network": 1}))  # fmt: skip
             yield
 
     # Both looked, and saw nothing; the other was first, with other settings, and has ended.
     monkeypatch.setattr(certify, "only_writer", after_another_run)
     assert certify.main(command(files, out, *FIXED)) == 2
     assert "n is 7 there and 1000 now" in capsys.readouterr().err
-    assert len(read_log(out)) == 0
+    assert len(read_log(out)) == 1
 
 
 def test_plot_draws_logs_and_overwrites_nothing(

@@ -51,6 +51,8 @@ def broken_networks() -> dict[str, keras.Model]:
         "two_inputs": keras.Model([image, other], layers.Dense(2)(layers.Flatten()(layers.Add()([image, other])))),
         "two_outputs": keras.Model(image, [logits, layers.Dense(2)(logits)]),
         "undefined": undefined,
+        # Noise takes some of the values below 0, where the root is NaN.
+        "root": keras.Model(image, layers.Dense(2)(layers.Flatten()(keras.ops.sqrt(image)))),
     }
 
 
@@ -99,6 +101,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.saving.get_custom_objects().clear()  # as in a process that never saw the layer
     for name, arrays in broken_data().items():
         np.savez(folder / f"{name}.npz", allow_pickle=True, **arrays)
+    np.save(folder / "images.npy", labelled_images(12)["images"])
     whole = (folder / "linear.keras").read_bytes()
     (folder / "torn.keras").write_bytes(whole[: len(whole) // 2])
     flipped = bytearray(whole)
@@ -133,6 +136,7 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"model": "two_inputs.keras"}, "expected one input, the images, got 2"),
         ({"model": "two_outputs.keras"}, "two classes or more, got ["),
         ({"model": "undefined.keras"}, "weights of layer 'dense"),
+        ({"model": "root.keras"}, "of the network gives NaN for image 2"),
         ({"data": "gone.npz"}, "gone.npz: No such file"),
         ({"data": "text.npz"}, "text.npz is damaged or not the expected file"),
         ({"data": "no_labels.npz"}, "has no array named labels; it has images (shape (12, 4, 4, 1)). Save it under"),
@@ -141,7 +145,10 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"data": "x_and_y.npz"}, "np.savez('renamed.npz', images=old['x'], labels=old['y'])"),
         ({"data": "two_splits.npz"}, "np.savez('renamed.npz', images=old['NAME'], labels=old['NAME'])"),
         ({"data": "empty.npz"}, "has no array named images and none named labels; it has none at all"),
-        ({"data": "pickled.npz"}, "labels holds Python objects, which would have to be unpickled"),
+        ({"data": "pickled.npz"}, "labels: they are Python objects (dtype object)"),
+        ({"data": "pickled.npz"}, "Save integers: labels.astype(np.int64)."),
+        ({"data": "images.npy"}, "images.npy is an .npy file: one array, without labels. Save both in one file: np."),
+        ({"data": "images.npy"}, "images.npy'), labels=labels)."),
         ({"data": "shorter.npz"}, "differ in length: 12 and 11"),
         ({"data": "float_labels.npz"}, "labels: expected integers, got float64"),
         ({"data": "one_hot.npz"}, "got shape (12, 2); one-hot ones become so by labels.argmax(axis=1)"),
@@ -157,7 +164,7 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"data": "infinite.npz"}, "image 4 has a value that is not finite"),
         ({"data": "huge.npz"}, "image 0 has a value that is not finite in float32"),
         ({"data": "shorter.npz", "options": "--sigma 0.25 --max 2"}, "differ in length: 12 and 11"),
-        ({"data": "pickled.npz", "options": "--sigma 0.25 --max 2"}, "labels holds Python objects"),
+        ({"data": "pickled.npz", "options": "--sigma 0.25 --max 2"}, "labels: they are Python objects"),
         ({"data": "pixels.npz"}, "outside --bounds 0 1. State the range that they have, e.g. --bounds 0 255"),
         ({"data": "normalised.npz"}, "layer of the model (keras.layers.Normalization) and give images in [0, 1]; or"),
         ({"data": "normalised.npz"}, "their own range, --bounds -2.15 2.74; sigma"),
@@ -188,7 +195,8 @@ SOUND = {"model": "linear.keras", "data": "data.npz", "options": "--sigma 0.25 -
         ({"options": "--sigma 0.25 --sequential --predict"}, "not allowed with argument"),
         ({"options": "--sigma 0.25 --predict --n0 5"}, "--n0 chooses the class to certify"),
         ({"options": "--sigma 0.25 --plot a.tsv"}, "--plot takes logs alone"),
-        ({"options": f"--sigma 0.25 --out {'long' * 100}.tsv"}, "File name too long"),
+        ({"options": f"--sigma 0.25 --out {'long' * 100}.tsv"}, "File name too long: name a shorter one, and run"),
+        ({"options": "--sigma 0.25 --out ~nobody-at-all/x"}, "~nobody-at-all/x: there is no user 'nobody-at-all'"),
         ({"options": "--sigma 0.25 --out /"}, "/ is a folder. Name a file in it."),
         ({"options": "--sigma 0.25 --out ."}, ". is a folder. Name a file in it."),
         ({"options": "--sigma 0.25 --fast"}, "unrecognized arguments: --fast. See python -m src.certify --help"),

@@ -29,7 +29,7 @@ from src.certification.log_format import (
     parse_rows,
     without_torn_line,
 )
-from src.certification.settings import check_settings, format_settings, read_text, sidecar_of
+from src.certification.settings import difference, format_settings, read_text, sidecar_of
 from src.smoothing.radius import certified_radius, log_e_value, probability_at
 from src.storage.files import explained_storage_errors, write_text
 
@@ -130,7 +130,7 @@ class CertificationLog:
         self._way_out = f"Name another file, or move {self.path} and {self.sidecar} away to begin anew."
 
     def check(self, made_with: Mapping[str, Any] | None = None) -> None:
-        """Check that there is no log, or one with exactly these settings, and sound.
+        """Check that there is no log, or one with exactly these settings or without rows, and sound.
 
         Args:
             made_with: as for `begin`.
@@ -144,14 +144,18 @@ class CertificationLog:
             if self.path.is_dir():
                 raise InputError(_IS_FOLDER.format(self.path))
         if described:
-            check_settings(self.sidecar, self._settings, made_with, self.path, self._way_out)
+            change = self._difference(made_with)
+            if change and not self._is_empty():
+                raise InputError(f"{self.path} was made {change}. {self._way_out}")
         elif there:
             raise InputError(f"{self.path} is there, but {self.sidecar}, its settings, is not. {self._way_out}")
         if there:
             self.load()
 
     def begin(self, made_with: Mapping[str, Any] | None = None) -> None:
-        """Create the log, or check that the one that is there has exactly these settings. Nothing is overwritten.
+        """Create the log, or check that the one that is there has exactly these settings. No row is overwritten.
+
+        A log of other settings that has no rows, as after a run that failed at its first images, is begun anew.
 
         Args:
             made_with: JSON values that a new log's settings file records and that later runs may differ in, but for
@@ -162,9 +166,10 @@ class CertificationLog:
             StorageError: the folder can't be written.
         """
         self.check(made_with)
-        if not self.sidecar.exists():
+        if not self.sidecar.exists() or self._difference(made_with):
             write_text(self.sidecar, format_settings(self._settings, made_with))
-        if not self.path.exists():
+        # A header can be of other settings even where the sidecar is not: a kill came between the two.
+        if not self.path.exists() or (self._is_empty() and self._has_another_header()):
             write_text(self.path, "\t".join(self._columns) + "\n")
         unknown = [name for name in columns_of(read_text(self.path)) if name not in PARSERS]
         if unknown:
@@ -205,9 +210,20 @@ class CertificationLog:
         text = read_text(self.path)
         rows = _parse(self.path, text[: text.rfind("\n") + 1])
         missing = [name for name in self._columns if name not in rows.columns and name not in LATER]
-        if missing:
+        if missing and not rows.empty:
             raise InputError(f"{self.path} has no column {missing[0]!r}; its settings do not belong to it.")
         return rows
+
+    def _difference(self, made_with: Mapping[str, Any] | None) -> str | None:
+        return difference(self.sidecar, self._settings, made_with, self._way_out)
+
+    def _is_empty(self) -> bool:
+        return not self.path.exists() or read_log(self.path).empty
+
+    def _has_another_header(self) -> bool:
+        """Whether it is that of another way of certifying; a column that nothing is known of is told, not dropped."""
+        columns = set(columns_of(read_text(self.path)))
+        return columns <= PARSERS.keys() and columns != set(self._columns)
 
 
 def read_log(path: Path) -> pd.DataFrame:

@@ -60,31 +60,30 @@ def read_settings(sidecar: Path, way_out: str) -> tuple[dict[str, Any], dict[str
         raise InputError(f"{sidecar} is no file of settings ({error}). {way_out}") from error
 
 
-def check_settings(
-    sidecar: Path, settings: Mapping[str, Any], made_with: Mapping[str, Any] | None, what: Path, way_out: str
-) -> None:
-    """Compare the settings that are there with a run's.
+def difference(
+    sidecar: Path, settings: Mapping[str, Any], made_with: Mapping[str, Any] | None, way_out: str
+) -> str | None:
+    """How the log that is there was made otherwise than a run would make it: "with ..." or "by ..."; None if as that.
 
     Args:
         sidecar: the file, which exists.
         settings: JSON values that shape the rows.
         made_with: of it, only the hash of the weights is compared, and that only where both have it.
-        what: the log, for messages.
         way_out: what a message ends in.
 
     Raises:
-        InputError: they differ, or the file can't be read or is something else.
+        InputError: the file can't be read or is something else.
     """
     there, made_there = read_settings(sidecar, way_out)
     now = {name: value for name, value in settings.items() if name != MADE_WITH}
     names = sorted((there.keys() | now.keys()) - (UNSTATED - there.keys()))
     differing = [name for name in names if (name in there, there.get(name)) != (name in now, now.get(name))]
     if differing:
-        raise InputError(f"{what} was made with {_changes(differing, there, now)}. {way_out}")
+        return f"with {_changes(differing, there, now)}"
     made_now = made_with or {}
     if WEIGHTS in made_there and WEIGHTS in made_now and made_there[WEIGHTS] != made_now[WEIGHTS]:
-        change = _change(WEIGHTS, made_there, made_now)
-        raise InputError(f"{what} was made by another training: {change}. {way_out}")
+        return f"by another training: {_change(WEIGHTS, made_there, made_now)}"
+    return None
 
 
 def _changes(names: Sequence[str], there: Mapping[str, Any], now: Mapping[str, Any]) -> str:

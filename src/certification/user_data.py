@@ -54,10 +54,24 @@ def load_data(path: Path, bounds: Bounds, most: int | None = None) -> OwnData:
         StorageError: the file can't be opened.
     """
     remedy = "It needs arrays named images and labels: np.savez('data.npz', images=images, labels=labels)."
-    headers = load_headers(path, remedy, ("images", "labels"))
+    try:
+        headers = load_headers(path, remedy, ("images", "labels"))
+    except InputError as error:
+        with path.open("rb") as file:
+            if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+                raise
+        raise InputError(
+            f"{path} is an .npy file: one array, without labels. Save both in one file: "
+            f"np.savez('data.npz', images=np.load({str(path)!r}), labels=labels)."
+        ) from error
     if len(headers) < 2:
         raise _missing(path, load_headers(path, remedy))
     _check_numbers(headers["images"])
+    if headers["labels"].dtype.hasobject:
+        raise InputError(
+            "labels: they are Python objects (dtype object), which would have to be unpickled. Save integers: "
+            "labels.astype(np.int64)."
+        )
     labels = checked_labels(load_arrays(path, remedy, ["labels"], most)["labels"])
     shape, count = headers["images"].shape, headers["labels"].shape[0]
     if shape[0] != count:
@@ -94,7 +108,9 @@ def _listed(headers: Mapping[str, ArrayHeader]) -> str:
 
 def _check_numbers(images: ArrayHeader) -> None:
     if images.dtype.kind not in "fiu":
-        raise InputError(f"images: expected floating-point numbers or integers, got {images.dtype}.")
+        raise InputError(
+            f"images: expected floating-point numbers or integers, got {images.dtype}; use images.astype(np.float32)."
+        )
     if len(images.shape) < 2:
         raise InputError(f"images: expected shape (n, height, width, channels), got {images.shape}.")
 

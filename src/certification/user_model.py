@@ -13,7 +13,7 @@ from src.certification.user_data import OwnData
 from src.certification.user_model_file import check_model_file, first_line, from_keras_2, keras_2_version
 from src.smoothing.checks import check_takes_images, emits_probabilities
 from src.smoothing.classifier import SmoothedClassifier
-from src.smoothing.finite import check_finite_outputs, check_finite_weights
+from src.smoothing.finite import TRIED, check_finite_outputs, check_finite_weights
 
 
 def load_network(path: Path) -> keras.Model:
@@ -53,7 +53,8 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
         seed: of the noise.
 
     Raises:
-        InputError: the network's input or output, or the data, do not fit; or its outputs are not finite.
+        InputError: the network's input or output, or the data, do not fit; or its outputs are not finite, with
+            noise or without.
     """
     check_takes_images(network)
     expected, got = tuple(network.input_shape[1:]), data.images.shape[1:]
@@ -68,8 +69,12 @@ def smoothed(network: keras.Model, data: OwnData, sigma: float, seed: int) -> Sm
             f"image {outside[0]} has {data.labels[outside[0]]}."
         )
     check_finite_weights(network)
+    # With noise too, as values below 0 can break what clean images do not.
+    clean = data.images[:TRIED]
+    noisy = clean + np.float32(sigma) * np.random.default_rng(seed).standard_normal(clean.shape, np.float32)
     try:
-        check_finite_outputs(network, data.images)
+        check_finite_outputs(network, clean)
+        check_finite_outputs(network, noisy)
     except InputError:
         raise
     # A model can fail in any of its layers (one with channels first does on a CPU), with exceptions of every kind.

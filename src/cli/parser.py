@@ -49,7 +49,12 @@ def whole_number(what: str, least: int, most: int) -> Callable[[str], int]:
 
 def own_path(text: str) -> Path:
     """The type of an option that takes a file: `~` at its start is the home folder, as in `--out=~/log.tsv`."""
-    return Path(os.path.expanduser(text))
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        user = text.partition(os.sep)[0][1:]
+        problem = f"there is no user {user!r}" if user else "your home folder is not known"
+        raise argparse.ArgumentTypeError(f"{text}: {problem}; for a file of that name, give ./{text}")
+    return Path(expanded)
 
 
 def warn(text: str) -> None:

@@ -44,7 +44,8 @@ def explained_storage_errors(path: Path) -> Iterator[None]:
             errno.EPERM: "Permission is denied: name a writable folder",
             errno.ENOTDIR: "A file stands where a folder is needed: name another folder",
             errno.EEXIST: "A file stands where a folder is needed: name another folder",
-        }.get(error.errno or 0, error.strerror or str(error))
+            errno.ENAMETOOLONG: "File name too long: name a shorter one",
+        }.get(error.errno or 0, f"{error.strerror or error}: mend that")
         raise StorageError(
             f"can't write {path}: {advice}, and run the same command again; what is complete is kept."
         ) from error

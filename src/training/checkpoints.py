@@ -42,7 +42,10 @@ def load_checkpoint(
         tuple(value.shape) == arrays[name].shape for name, value in state.items()
     )
     if not fits:
-        raise InputError(f"{folder.checkpoint} is not a checkpoint of this network. {remedy}")
+        raise InputError(
+            f"{folder.checkpoint} is not a checkpoint of this network. Name another folder for this one, or move "
+            f"{folder.path} away."
+        )
     for name, value in state.items():
         value.assign(arrays[name])
     history = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in arrays["history"]]

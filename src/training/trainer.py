@@ -116,11 +116,11 @@ def train(
     Raises:
         TrainingError: the loss or a weight is not finite.
         InputError: there are no images, they do not fit the network, or that can't be trained; the folder was begun
-            with other data, another objective or seed; or its checkpoint is damaged.
+            with other data, another objective, seed or network; or its checkpoint is damaged.
         StorageError: the folder can't be written.
     """
     _check(network, data)
-    begun_with = begin(folder, data, loss, seed)
+    begun_with = begin(folder, data, loss, seed, network)
     optimizer = config.optimizer(len(data))
     optimizer.build(network.trainable_variables)
     history = load_checkpoint(folder, network, optimizer) if folder.checkpoint.exists() else []

@@ -338,7 +338,32 @@ def test_other_settings_are_named_and_nothing_changes(
     assert contents(log.path.parent) == before
 
 
+@pytest.mark.parametrize("changes", [{"sigma": 0.5}, {"method": "predict"}, {"method": "sequential"}])
+@pytest.mark.parametrize("there", ["both files", "the settings alone", "other settings alone renewed", "a torn row"])
+def test_a_log_without_rows_is_begun_anew(
+    log: CertificationLog, tmp_path: Path, changes: dict[str, object], there: str
+) -> None:
+    settings = {**SETTINGS, **changes}
+    if there == "the settings alone":
+        log.path.unlink()
+    if there == "other settings alone renewed":  # a kill came between the two files
+        log.sidecar.write_text(json.dumps(settings))
+    if there == "a torn row":
+        log.path.write_text(log.path.read_text() + "0\t1")
+    before = contents(log.path.parent)
+    again = CertificationLog(log.path, settings)
+    again.check()
+    assert contents(log.path.parent) == before and (not log.path.exists() or len(again.done()) == 0)
+    again.begin()
+    assert contents(log.path.parent).keys() == {"log.tsv", "log.tsv.json"}
+    new = CertificationLog(tmp_path / "elsewhere" / "log.tsv", settings)
+    new.begin()
+    assert json.loads(again.sidecar.read_text()) == json.loads(new.sidecar.read_text())
+    assert again.path.read_text().split("\n")[0] == new.path.read_text().split("\n")[0]
+
+
 def test_a_setting_that_is_no_longer_there_is_named(log: CertificationLog) -> None:
+    log.append(block(0))
     fewer = {name: value for name, value in SETTINGS.items() if name != "n0"}
     with pytest.raises(InputError, match="n0 is 10 there and not stated now"):
         CertificationLog(log.path, fewer).begin()

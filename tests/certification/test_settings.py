@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from src.base import InputError, StorageError
@@ -13,6 +14,10 @@ from src.certification.log import CertificationLog, read_log
 
 SETTINGS = {"method": "fixed", "n": 100, "sigma": 0.25}
 CPU = {"device": "CPU", "versions": {"keras": "3.0"}}
+
+
+ROW = pd.DataFrame({"idx": [0], "label": 1, "predict": 1, "radius": 0.1, "count": 90, "n": 100, "seconds": 0.1,
+                    "network": 1})  # fmt: skip
 
 
 def begin(folder: Path, made_with: dict[str, Any] | None = None, **changes: object) -> CertificationLog:
@@ -44,6 +49,7 @@ def test_what_made_a_log_is_recorded_once_and_may_differ(
 
 def test_rows_of_two_trainings_never_mix(tmp_path: Path) -> None:
     log = begin(tmp_path, {**CPU, "weights_sha256": "aa"})
+    log.append(ROW)
     before = log.path.read_bytes(), log.sidecar.read_bytes()
     other = {**CPU, "weights_sha256": "bb"}
     for refused in (lambda: log.check(other), lambda: log.begin(other)):
@@ -55,7 +61,7 @@ def test_rows_of_two_trainings_never_mix(tmp_path: Path) -> None:
 
 
 def test_settings_are_compared_whatever_made_them(tmp_path: Path) -> None:
-    begin(tmp_path, {"weights_sha256": "aa"})
+    begin(tmp_path, {"weights_sha256": "aa"}).append(ROW)
     with pytest.raises(InputError, match=r"sigma is 0\.25 there and 0\.5 now"):
         begin(tmp_path, {"weights_sha256": "aa"}, sigma=0.5)
 
@@ -130,7 +136,7 @@ HASHES = {"model_sha256": "aa" * 32, "data_sha256": "bb" * 32}
     ],
 )
 def test_another_model_or_data_is_told_as_that(tmp_path: Path, changes: dict[str, object], message: str) -> None:
-    begin(tmp_path, **HASHES)
+    begin(tmp_path, **HASHES).append(ROW)
     with pytest.raises(InputError) as caught:
         begin(tmp_path, **{**HASHES, **changes})
     assert message in str(caught.value)
@@ -138,7 +144,7 @@ def test_another_model_or_data_is_told_as_that(tmp_path: Path, changes: dict[str
 
 def test_both_values_of_a_long_setting_are_shown(tmp_path: Path) -> None:
     radii = [place / 8 for place in range(20)]
-    begin(tmp_path, radii=radii)
+    begin(tmp_path, radii=radii).append(ROW)
     with pytest.raises(InputError) as caught:
         begin(tmp_path, radii=[*radii, 3.0])
     assert f"radii is {radii} there and {[*radii, 3.0]} now" in str(caught.value)
@@ -153,7 +159,7 @@ def test_a_log_that_does_not_state_its_bounds_goes_on_as_it_is(tmp_path: Path) -
 
 
 def test_bounds_that_are_stated_are_compared(tmp_path: Path) -> None:
-    begin(tmp_path, bounds=[0.0, 1.0])
+    begin(tmp_path, bounds=[0.0, 1.0]).append(ROW)
     with pytest.raises(InputError, match=r"bounds is \[0\.0, 1\.0\] there and \[0\.0, 255\.0\] now"):
         begin(tmp_path, bounds=[0.0, 255.0])
     with pytest.raises(InputError, match=r"bounds is \[0\.0, 1\.0\] there and not stated now"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from src.base import InputError, StorageError, TrainingError
-from src.cli.parser import BROKEN_PIPE, INTERRUPTED, exit_status
+from src.cli.parser import BROKEN_PIPE, INTERRUPTED, exit_status, own_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +34,14 @@ def test_an_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -
 
     assert exit_status(work) == INTERRUPTED
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_paths_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/reader")
+    assert own_path("~/log.tsv") == Path("/home/reader/log.tsv")
+    assert own_path("./~nobody-at-all") == Path("~nobody-at-all")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"no user 'nobody-at-all'; .* give \./~nobody-at-all/x"):
+        own_path("~nobody-at-all/x")
 
 
 def test_who_stops_reading_sees_no_traceback() -> None:

@@ -129,7 +129,8 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (errno.EROFS, "name a writable folder"),
         (errno.EACCES, "name a writable folder"),
         (errno.EPERM, "name a writable folder"),
-        (errno.EIO, os.strerror(errno.EIO)),
+        (errno.ENAMETOOLONG, "File name too long: name a shorter one, and run"),
+        (errno.EIO, f"{os.strerror(errno.EIO)}: mend that, and run"),
     ],
 )
 @pytest.mark.parametrize("step", ["mkdir", "open"])

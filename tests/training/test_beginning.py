@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -14,7 +12,6 @@ import tensorflow as tf
 
 from src.base import InputError, LabeledImages, TrainingError
 from src.training import trainer
-from src.training.beginning import described
 from src.training.losses import loss_of
 from src.training.recipes import Consistency, Gaussian
 from src.training.trainer import Loss, TrainingConfig, cross_entropy, train
@@ -33,9 +30,9 @@ def data(changed: str = "") -> LabeledImages:
     return LabeledImages(images, labels, np.arange(16))
 
 
-def network() -> keras.Model:
+def network(*hidden: keras.Layer) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), *hidden, keras.layers.Dense(3)])
 
 
 def interrupted_once(monkeypatch: pytest.MonkeyPatch, folder: Path, loss: Loss, after: int) -> None:
@@ -77,6 +74,25 @@ def test_another_beginning_is_refused(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def frozen() -> keras.Model:
+    layer = keras.layers.Dense(16)
+    layer.trainable = False
+    return network(layer)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("other", [network(keras.layers.Dense(5)), network(keras.layers.Dense(16)), frozen()])
+def test_another_network_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other: keras.Model, after: int
+) -> None:
+    interrupted_once(monkeypatch, tmp_path, cross_entropy, after)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    saying = r"begun with another network \(51 parameters in 2 arrays, .*Name another folder for this one, or move that"
+    with pytest.raises(InputError, match=saying):
+        train(other, data(), cross_entropy, CONFIG, 3, TrialFolder(tmp_path), "Training")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("loss", [cross_entropy, loss_of(Gaussian(0.25)), loss_of(Consistency(0.25))])
 def test_the_same_goes_on_and_a_complete_folder_remembers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loss: Loss
@@ -107,26 +123,6 @@ def test_a_damaged_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     TrialFolder(tmp_path).beginning.write_text("{")
     with pytest.raises(InputError, match=r"begun_with\.json is damaged"):
         train(network(), data(), cross_entropy, CONFIG, 3, TrialFolder(tmp_path), "Training")
-
-
-class TestDescribed:
-    def test_every_recipe_and_setting_has_words_of_its_own(self) -> None:
-        losses = [cross_entropy, *(loss_of(Gaussian(sigma)) for sigma in (0.25, 0.5)), loss_of(Consistency(0.25)),
-                  loss_of(Consistency(0.25, m=3))]  # fmt: skip
-        assert len({described(loss) for loss in losses}) == len(losses)
-        assert [described(loss) for loss in losses[1:3]] == [described(loss_of(Gaussian(s))) for s in (0.25, 0.5)]
-
-    def test_functions_of_one_name_differ_by_what_they_do(self) -> None:
-        def made(place: int) -> Callable[[float], float]:
-            return (lambda value: value + 1) if place == 0 else (lambda value: value * 2)
-
-        assert described(made(0)) == described(made(0)) != described(made(1))
-
-    def test_no_address_in_memory_is_in_it(self) -> None:
-        kept = tf.Variable(1.0), object(), np.ones(3), network()
-        loss = functools.partial(lambda *values, **options: kept, *kept, other=kept)
-        assert "0x" not in described(loss)
-        assert described(functools.partial(max, 1)) != described(functools.partial(max, 2))
 
 
 class TestBadInput:

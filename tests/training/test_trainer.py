@@ -434,13 +434,15 @@ def test_a_damaged_checkpoint_is_told_and_left_alone(
     monkeypatch.undo()
     if damage == "truncated":
         folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:-1])
-        other = network()
+        other, way_out = network(), f"Delete {folder.checkpoint} and run again"
     else:
+        folder.beginning.unlink()  # as in folders of before it was kept
+        way_out = f"Name another folder for this one, or move {folder.path} away"
         other = build_cnn(CNNConfig((2, 4), 8), (6, 6, 1), CLASSES)
     content = folder.checkpoint.read_bytes()
     with pytest.raises(InputError) as caught:
         train(other, DATA, cross_entropy, CONFIG, 3, folder, "Training")
-    assert f"Delete {folder.checkpoint} and run again" in str(caught.value)
+    assert way_out in str(caught.value)
     assert folder.checkpoint.read_bytes() == content and not folder.is_complete
 
 
