@@ -11,7 +11,7 @@ import pandas as pd
 
 from src.base import InputError
 from src.storage.files import write_text
-from src.training.trial import Trial, TrialFolder
+from src.training.trial import BEGUN_WITH, Trial, TrialFolder
 
 
 def save_trial(path: Path, trial: Trial, facts: Mapping[str, Any]) -> None:
@@ -26,7 +26,9 @@ def save_trial(path: Path, trial: Trial, facts: Mapping[str, Any]) -> None:
         InputError: the table that is there is damaged.
         StorageError: the table can't be written.
     """
-    row = {"key": trial.key, **trial.as_dict(), **facts}
+    # What it was begun with is for whoever resumes it; the trial says the same in words of its own.
+    shown = {name: fact for name, fact in facts.items() if name != BEGUN_WITH}
+    row = {"key": trial.key, **trial.as_dict(), **shown}
     cells = {
         name: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value for name, value in row.items()
     }

@@ -13,7 +13,7 @@ import numpy as np
 from src.base import InputError, LabeledImages
 from src.storage.files import write_text
 from src.training.described import described
-from src.training.trial import TrialFolder
+from src.training.trial import BEGUN_WITH, TrialFolder
 
 MEANINGS = {
     "data_sha256": "other images or labels",
@@ -65,7 +65,7 @@ def begin(
 
 def _begun_with(folder: TrialFolder) -> dict[str, Any]:
     if folder.marker.exists():
-        return dict(folder.facts().get("begun_with", {}))
+        return dict(folder.facts().get(BEGUN_WITH, {}))
     if not folder.beginning.exists():
         return {}
     try:

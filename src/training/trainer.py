@@ -20,7 +20,7 @@ from src.storage.files import write_text
 from src.training.beginning import begin
 from src.training.checkpoints import load_checkpoint, save_checkpoint
 from src.training.provenance import provenance
-from src.training.trial import TrialFolder
+from src.training.trial import BEGUN_WITH, TrialFolder
 
 Loss = Callable[[keras.Model, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """(network, images, labels, key) -> (scalar loss, logits for the training accuracy).
@@ -138,7 +138,7 @@ def train(
         {
             "parameters": network.count_params(),
             "seconds": round(sum(row["seconds"] for row in history), 1),
-            "begun_with": begun_with,
+            BEGUN_WITH: begun_with,
             **{name: fact for name, fact in provenance(network).items() if name != "precision"},
         },
     )

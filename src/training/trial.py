@@ -19,6 +19,9 @@ from src.base import InputError, Precision
 from src.storage.arrays import load_arrays, save_arrays
 from src.storage.files import explained_storage_errors, sha256, verify_sha256, write_text
 
+BEGUN_WITH = "begun_with"
+"""The fact of a complete trial that `src.training.beginning` compares."""
+
 
 @dataclass(frozen=True)
 class Trial:
