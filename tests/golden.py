@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.linear_models import write_files
-
 STUDIES = ("resolution", "blur")
 
 CERTIFY = {
@@ -33,6 +31,8 @@ ASIDE = {"seconds", "time", "query"}
 
 def make(folder: Path) -> None:
     """Run all commands into a new folder; what they print goes into text files beside the results."""
+    from tests.linear_models import write_files  # here, as it imports TensorFlow
+
     folder.mkdir(parents=True)
     model = folder / "model"
     model.mkdir()
