@@ -374,7 +374,8 @@ class TestSigmoids:
     def test_a_network_that_is_nearly_constant_is_no_offence(self, bias: float) -> None:
         network = dense()
         network.layers[-1].set_weights([np.zeros((36, CLASSES)), np.full(CLASSES, bias)])
-        FGSM(network)
+        images = images_of(2)
+        np.testing.assert_array_equal(FGSM(network)(images, np.zeros(2, int), 0.1), images)
 
 
 def test_a_class_of_weights_alone_works() -> None:

@@ -63,7 +63,7 @@ class Cifar10:
 
     Attributes:
         train: 50,000 images, (n, 32, 32, 3) uint8 RGB in [0, 255], labels 0 to 9 (see CLASSES), indices 0 to n - 1.
-        test: 10,000 images, likewise.
+        test: 10,000 images of the test set.
     """
 
     train: LabeledImages

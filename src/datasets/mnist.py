@@ -32,7 +32,7 @@ class Mnist:
 
     Attributes:
         train: 60,000 images, (n, 28, 28, 1) uint8 in [0, 255], labels 0 to 9, indices 0 to n - 1.
-        test: 10,000 images, likewise.
+        test: 10,000 images of the test set.
     """
 
     train: LabeledImages

@@ -97,10 +97,10 @@ def print_estimates(title: str, rows: Sequence[tuple[str, Estimate | None]]) -> 
         console.print(f"Nothing to do: {len(rows)} of {len(rows)} networks are done; nothing was run.", highlight=False)
         return
     console.print(
-        f"In all about {_rounded(sum(one.upscaling + one.training + one.evaluation for one in left))} on "
+        f"In all about {_rounded(sum(cost.upscaling + cost.training + cost.evaluation for cost in left))} on "
         f"{os.cpu_count()} CPU cores (on a GPU: not measured), "
-        f"{max(one.memory for one in left) / 1e9:.1f} GB of memory and "
-        f"{sum(one.disk for one in left) / 1e9:.2f} GB of disk at most; nothing was run.",
+        f"{max(cost.memory for cost in left) / 1e9:.1f} GB of memory and "
+        f"{sum(cost.disk for cost in left) / 1e9:.2f} GB of disk at most; nothing was run.",
         highlight=False,
     )
 
