@@ -14,6 +14,9 @@ Precision = Literal["float32", "bfloat16"]
 ABSTAIN = -1
 """The class, or the radius, of a smoothed classifier that gives no answer."""
 
+FAINT = 0.01
+"""Noise below this share of the images' range changes next to nothing."""
+
 INDEX_END = 2**31
 """The noise's keys hold image indices below it."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,8 +98,11 @@ def _run(options: argparse.Namespace, method: Method, n0: int, data: OwnData, lo
 
     from src.certification.certify_images import certify_images  # here, as they import TensorFlow
     from src.certification.user_model import load_network, smoothed
+    from src.smoothing.checks import FaintNoiseWarning
     from src.training.provenance import provenance
 
+    # The options' check has said it already, in its own words.
+    warnings.simplefilter("ignore", FaintNoiseWarning)
     network = load_network(options.model)
     classifier = smoothed(network, data, options.sigma, options.seed)
     indices = np.arange(len(data.labels))

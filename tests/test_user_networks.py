@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +17,7 @@ from src.attacks.fgsm import FGSM
 from src.attacks.pgd import PGD
 from src.attacks.smoothed_pgd import SmoothedPGD
 from src.base import Bounds, InputError, LabeledImages
+from src.smoothing.checks import FaintNoiseWarning
 from src.smoothing.classifier import SmoothedClassifier
 from src.smoothing.finite import showing_nan
 from src.training.losses import loss_of
@@ -482,3 +484,23 @@ def test_objectives_compute_in_float32_whatever_the_network_does(dtype: str, rec
     network, images = dense(dtype=dtype), tf.constant(images_of(4))
     value, logits = loss_of(recipe)(network, images, tf.constant([0, 1, 2, 0], tf.int64), tf.constant([1, 2], tf.int64))
     assert value.dtype == logits.dtype == tf.float32 and np.isfinite(value)
+
+
+class TestFaintNoise:
+    """A sigma meant for [0, 1] beside pixels from 0 to 255 gives the largest radius for every image."""
+
+    def test_is_told_once(self) -> None:
+        smoothed = SmoothedClassifier(dense(), 0.25)
+        with pytest.warns(FaintNoiseWarning, match=r"sigma 0\.25 is 0\.1.% of the images' range, 0.*scale these"):
+            smoothed.certify(255 * images_of(3), 100, 0.01)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            smoothed.vote(255 * images_of(3), 10)
+
+    @pytest.mark.parametrize(
+        ("scale", "sigma"), [(1, 0.15 / 255), (1, 0.0), (255, 64.0), (6, 0.01), (255, 0.0)]
+    )
+    def test_no_other_noise_is(self, scale: float, sigma: float) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            SmoothedClassifier(dense(), sigma).vote(scale * images_of(3), 10)

@@ -34,7 +34,7 @@ LINE = 110
 END: dict[str, Any] = {"color": BLACK, "marker": "|", "markersize": 13, "markeredgewidth": 1.8, "linestyle": "none"}
 """Where a curve ends."""
 
-END_KNOWN = "a curve's end: the largest radius that its draws can certify"
+END_KNOWN = "a curve's end: the largest radius that its draws, or its grid, can certify"
 END_FOUND = "a curve's end: the largest radius in its log"
 
 Logs: TypeAlias = Mapping[str, tuple[pd.DataFrame, Certification | None]]

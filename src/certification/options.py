@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from src.base import N0, Bounds, InputError
+from src.base import FAINT, N0, Bounds, InputError
 from src.certification.log import Fixed, Method, Predict, Sequential
 from src.cli.parser import Parser, own_path, warn, whole_number
 from src.smoothing.radius import check_alpha, check_noise_size, prediction
@@ -18,9 +18,6 @@ MULTIPLES = (0, 1, 2, 3)
 
 LARGEST_SEED = 2**48 - 1
 """The noise's keys hold no larger one."""
-
-FAINT = 0.01
-"""Noise below this share of the images' range changes next to nothing."""
 
 
 def parser() -> argparse.ArgumentParser:

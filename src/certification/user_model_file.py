@@ -131,7 +131,7 @@ def _hdf5(path: Path) -> str:
     name = path if known else path.with_name(f"{path.stem or path.name}.h5")
     rename = "" if known else f"rename it {name.name}, as Keras goes by the name, and "
     return (
-        f"an HDF5 file, the format of Keras 2. To convert it, {rename}run in Python: "
+        f"an HDF5 file, an older format of Keras. To convert it, {rename}run in Python: "
         f"keras.models.load_model({str(name)!r}, compile=False).save('mine.keras')."
     )
 

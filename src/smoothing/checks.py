@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.base import INDEX_END, InputError
+from src.base import FAINT, INDEX_END, InputError
 from src.smoothing.finite import TRIED, answers, check_finite_images, check_finite_weights, float_images
 from src.smoothing.radius import check_noise_size
+
+LARGEST_UNIT = 16.0
+"""Images whose range is wider are pixels as files hold them, and no unit that networks are given."""
 
 
 def check_sigma(sigma: float) -> None:
@@ -21,6 +25,23 @@ def check_sigma(sigma: float) -> None:
     if not (math.isfinite(sigma) and sigma >= 0):
         raise InputError(f"sigma: expected a finite number, 0 or more, in the unit of the images, got {sigma}.")
     check_noise_size("sigma", sigma)
+
+
+class FaintNoiseWarning(UserWarning):
+    """Noise that changes next to nothing; the message says beside which values."""
+
+
+def tell_of_faint_noise(images: np.ndarray, sigma: float) -> None:
+    """Warn where images are on another scale than [0, 1] or [-1, 1], and sigma is next to nothing on theirs."""
+    width = float(np.ptp(images)) if images.size else 0.0
+    if width > LARGEST_UNIT and 0 < sigma < FAINT * width:
+        warnings.warn(
+            f"sigma {sigma:g} is {sigma / width:.2%} of the images' range, {images.min():g} to {images.max():g}: such "
+            "noise changes next to nothing, so that certificates say little of the images. If sigma is meant for "
+            "images in [0, 1], scale these.",
+            FaintNoiseWarning,
+            stacklevel=4,
+        )
 
 
 def check_draws(name: str, n: float) -> int:

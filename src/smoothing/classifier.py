@@ -17,6 +17,7 @@ from src.smoothing.checks import (
     check_indices,
     check_network,
     check_sigma,
+    tell_of_faint_noise,
 )
 from src.smoothing.finite import check_finite_with_noise
 from src.smoothing.monte_carlo import MonteCarlo
@@ -207,5 +208,7 @@ class SmoothedClassifier:
         """Look for NaN on the first images with noise, once for each sigma and before many votes: they may hide it."""
         if len(images) == 0 or (self.sigma in self._tried and n < MANY_VOTES):
             return
+        if self.sigma not in self._tried:
+            tell_of_faint_noise(images, self.sigma)
         check_finite_with_noise(self._network, images, self.sigma, self.seed, indices)
         self._tried.add(self.sigma)

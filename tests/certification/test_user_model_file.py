@@ -35,7 +35,7 @@ def test_an_hdf5_model_is_known_by_its_first_bytes_and_the_way_out_works(tmp_pat
     network.save(tmp_path / "made.h5")
     path = (tmp_path / "made.h5").rename(tmp_path / name)
     said = told(path)
-    assert "is an HDF5 file, the format of Keras 2. To convert it, " in said
+    assert "is an HDF5 file, an older format of Keras. To convert it, " in said
     renamed = path.with_name({"old": "old.h5", "old.keras": "old.h5", "old.model.v2": "old.model.h5"}.get(name, name))
     assert ("rename it" in said) == (renamed != path) and f"load_model({str(renamed)!r}, compile=False)" in said
     path.rename(renamed)
