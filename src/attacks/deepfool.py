@@ -59,8 +59,6 @@ class DeepFool(FoolboxAttack):
         Raises:
             InputError: images and labels do not fit the network, bounds or each other, or a gradient is not finite.
         """
-        # Foolbox compares distances, and a NaN among them would be taken for the nearest.
-        self.gradients(images, labels)
         images, labels = self._checked(images, labels)
         attacks = foolbox.attacks
         attack = attacks.LinfDeepFoolAttack() if self.norm == "linf" else attacks.L2DeepFoolAttack()
