@@ -147,8 +147,8 @@ def _blur(options: argparse.Namespace, places: Places) -> None:
         raise InputError(f"{foreign[0]} belongs to --study resolution. Leave it out.")
     profile = _profile(options.profile, blur.PROFILES)
     seeds = tuple(options.seeds or profile.seeds)
-    variants = tuple(options.variants or (one for one in VARIANTS if one.name in profile.variants))
-    (trained_in,) = (one for one in PROFILES if one.name == profile.resolution_profile)
+    variants = tuple(options.variants or (variant for variant in VARIANTS if variant.name in profile.variants))
+    (trained_in,) = (known for known in PROFILES if known.name == profile.resolution_profile)
     listed = set(load_trials(places.profile(profile) / "trials.csv"))
 
     def is_done(network: Job) -> bool:
@@ -215,7 +215,7 @@ def _protocols(options: argparse.Namespace, profile: Profile) -> list[str] | Non
     if own and CORRECTED not in asked:
         raise InputError(f"{own}: for protocol {CORRECTED} alone. Add it to --protocol.")
     there = [protocol.name for protocol, _ in profile.variants]
-    there += [CORRECTED for one in corrected_config.PROFILES if one.profile.name == profile.name and one.work]
+    there += [CORRECTED for found in corrected_config.PROFILES if found.profile.name == profile.name and found.work]
     missing = ", ".join(name for name in asked if name not in there)
     if missing:
         way_out = "Name one of these" if options.protocol else f"Leave out {own}"

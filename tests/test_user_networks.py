@@ -503,4 +503,5 @@ class TestFaintNoise:
     def test_no_other_noise_is(self, scale: float, sigma: float) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            SmoothedClassifier(dense(), sigma).vote(scale * images_of(3), 10)
+            votes = SmoothedClassifier(dense(), sigma).vote(scale * images_of(3), 10)
+        assert (votes.counts.sum(axis=1) == 10).all()

@@ -71,7 +71,7 @@ def refuse_other_weights(table: Path, made: Sequence[Path], trial: Trial, folder
     Args:
         table: of the trials whose records are there.
         made: the files that were made with the trial's network; some may not exist.
-        trial: whose.
+        trial: of the network.
         folder: of the trial, complete.
 
     Raises:

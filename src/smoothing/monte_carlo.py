@@ -149,7 +149,7 @@ def _host_memory() -> int:
 
 def _values_of_layers(network: keras.Model) -> int:
     """How many numbers the layers give for one image."""
-    layers = list(_innermost_layers(network))
+    layers = list(innermost_layers(network))
     try:
         outputs = [output for layer in layers for output in keras.tree.flatten(layer.output)]
     except (AttributeError, ValueError):
@@ -161,9 +161,10 @@ def _values_of_layers(network: keras.Model) -> int:
     return sum(math.prod(size or 1 for size in shape[1:]) for shape in shapes if shape.rank)
 
 
-def _innermost_layers(network: keras.Model) -> Iterator[keras.Layer]:
+def innermost_layers(network: keras.Model) -> Iterator[keras.Layer]:
+    """The layers of a network, those of models inside it in the place of the models."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            yield from _innermost_layers(layer)
+            yield from innermost_layers(layer)
         else:
             yield layer

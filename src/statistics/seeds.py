@@ -27,7 +27,7 @@ def trainings_interval(first: np.ndarray, second: np.ndarray, confidence: float 
     """
     _check_trainings(first, second)
     by_image = first.mean(axis=0) - second.mean(axis=0)
-    over_trainings = [(one.mean(axis=1), len(one)) for one in (first, second)]
+    over_trainings = [(sample.mean(axis=1), len(sample)) for sample in (first, second)]
     return _crossed(by_image, over_trainings, confidence)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from src.smoothing.monte_carlo import innermost_layers
 
 PACKAGES = ("tensorflow", "keras", "numpy")
 """Whose versions can change the last digits of a network's outputs."""
@@ -19,19 +20,11 @@ def provenance(network: keras.Model) -> dict[str, Any]:
     The precision is the compute dtype of the layers that have weights, e.g. "float32"; where they differ, all of
     theirs, sorted and separated by commas.
     """
-    layers = list(_layers(network))
+    # A model's own dtype says nothing of its layers'.
+    layers = list(innermost_layers(network))
     dtypes = {layer.compute_dtype for layer in layers if layer.weights} or {network.compute_dtype}
     return {
         "versions": {name: version(name) for name in PACKAGES},
         "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
         "precision": ", ".join(sorted(dtypes)),
     }
-
-
-def _layers(network: keras.Model) -> Iterator[keras.Layer]:
-    """Those of models inside it included, as a model's own dtype says nothing of its layers'."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
